@@ -1,0 +1,71 @@
+"""Membership inference attacks with scikit-learn's verbs.
+
+`fit` takes what the adversary owns, `score_samples` and `predict` take the target's posteriors.
+Higher score = more likely a member, in every attack. An attack's threshold is fixed before it
+sees the target, and no attack reads `member` of what it scores.
+"""
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
+
+from mlleaks_helpers.observation import Observation
+
+
+def top_posteriors(posteriors: np.ndarray, k: int = 3) -> np.ndarray:
+    """The k largest posteriors of each record, high to low: (n, classes) → (n, k).
+
+    Which class they belong to is forgotten, so one attack model fits targets with any number of
+    classes. A model with fewer than k classes has no further posteriors: those columns are 0.
+    (ML-Leaks, Section III-B.)
+    """
+    if k < 1:
+        raise ValueError(f"k must be at least 1, got {k}")
+    top = np.sort(posteriors, axis=1)[:, ::-1][:, :k]
+    return np.pad(top, ((0, 0), (0, k - top.shape[1])))
+
+
+def attack_mlp(seed: int = 0) -> MLPClassifier:
+    """The paper's attack model: one hidden layer of 64 units (Section III-B)."""
+    return MLPClassifier((64,), learning_rate_init=0.01, batch_size=100, max_iter=200,
+                         n_iter_no_change=5, random_state=seed)
+
+
+def attack_regression() -> LogisticRegression:
+    """The attack model of the authors' released code: logistic regression."""
+    return LogisticRegression(C=1e6, max_iter=1000)
+
+
+class TopPosteriors:
+    """Adversaries 1 and 2 of ML-Leaks: a classifier on the top k posteriors of a shadow model.
+
+    They differ only in the data of the shadow that `fit` is given: the target's distribution
+    (adversary 1, Section III) or any other (adversary 2, Section IV).
+
+    k           posteriors to look at; the paper uses 3
+    classifier  any scikit-learn classifier with `predict_proba`; the paper's by default
+    """
+
+    def __init__(self, k: int = 3, classifier=None):
+        self.k = k
+        self.classifier = classifier
+
+    def fit(self, shadow: Observation) -> "TopPosteriors":
+        """Learn to tell the shadow's members from its non-members: the adversary knows both."""
+        if shadow.member.all() or not shadow.member.any():
+            raise ValueError("shadow must hold members and non-members, got "
+                             f"{shadow.member.sum()} members among {len(shadow)} records")
+        classifier = attack_mlp() if self.classifier is None else clone(self.classifier)
+        self.classifier_ = classifier.fit(top_posteriors(shadow.posteriors, self.k), shadow.member)
+        self.threshold_ = 0.5
+        return self
+
+    def score_samples(self, target: Observation) -> np.ndarray:
+        """The attack model's probability of "member" for each record, (n,)."""
+        features = top_posteriors(target.posteriors, self.k)
+        return self.classifier_.predict_proba(features)[:, 1]
+
+    def predict(self, target: Observation) -> np.ndarray:
+        """True where the attack says "member", (n,) bool."""
+        return self.score_samples(target) >= self.threshold_

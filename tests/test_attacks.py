@@ -1,0 +1,123 @@
+"""Attacks on made-up posteriors with a known answer; no model is trained here."""
+
+import numpy as np
+import pytest
+from sklearn.dummy import DummyClassifier
+
+from mlleaks_helpers.attacks import TopPosteriors, attack_mlp, attack_regression, top_posteriors
+from mlleaks_helpers.metrics import auc, evaluate
+from mlleaks_helpers.observation import Observation
+
+
+def posteriors_of(rng, n, classes, confidence):
+    """n records; the winner's logit stands out by `confidence` and any class may win."""
+    logits = rng.normal(size=(n, classes))
+    logits[np.arange(n), rng.integers(classes, size=n)] += confidence
+    odds = np.exp(logits)
+    return odds / odds.sum(axis=1, keepdims=True)
+
+
+def leaky(seed, *, n=600, classes=10, gap=2.0):
+    """A model that is more confident on members by `gap`."""
+    rng = np.random.default_rng(seed)
+    posteriors = np.concatenate([posteriors_of(rng, n, classes, 2 + gap),
+                                 posteriors_of(rng, n, classes, 2)])
+    return Observation(posteriors, posteriors.argmax(axis=1), np.arange(2 * n) < n)
+
+
+CLASSIFIERS = {"mlp": attack_mlp(), "regression": attack_regression()}
+
+
+def test_top_posteriors_by_hand():
+    got = top_posteriors(np.array([[0.1, 0.6, 0.05, 0.25], [0.7, 0.1, 0.2, 0.0]]), 3)
+    np.testing.assert_array_equal(got, [[0.6, 0.25, 0.1], [0.7, 0.2, 0.1]])
+
+
+def test_a_missing_third_posterior_is_zero():
+    got = top_posteriors(np.array([[0.3, 0.7]]), 3)
+    np.testing.assert_array_equal(got, [[0.7, 0.3, 0.0]])
+
+
+def test_top_posteriors_needs_at_least_one():
+    with pytest.raises(ValueError, match="k must be at least 1, got 0"):
+        top_posteriors(np.ones((2, 2)) / 2, 0)
+
+
+def test_relabelling_the_classes_changes_nothing():
+    """Fails where the sort is dropped: without it the attack sees classes, not confidence."""
+    shadow, target = leaky(0), leaky(1)
+    order = np.random.default_rng(0).permutation(10)
+    renamed = Observation(target.posteriors[:, order], target.labels, target.member)
+    attack = TopPosteriors(3, attack_regression()).fit(shadow)
+    np.testing.assert_allclose(attack.score_samples(target), attack.score_samples(renamed))
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_a_planted_signal_is_found_the_right_way_up(name):
+    report = evaluate(TopPosteriors(3, CLASSIFIERS[name]).fit(leaky(0)), leaky(1))
+    assert report.auc.low > 0.8
+    assert report.macro_recall.low > 0.7
+
+
+def test_the_attack_network_reaches_logistic_regression():
+    shadow, target = leaky(0, n=2000), leaky(1, n=2000)
+    mlp, regression = (
+        auc(TopPosteriors(3, c).fit(shadow).score_samples(target), target.member).value
+        for c in CLASSIFIERS.values()
+    )
+    assert mlp >= regression - 0.01
+
+
+def test_the_papers_network_is_the_default():
+    attack = TopPosteriors().fit(leaky(0))
+    assert attack.k == 3
+    assert attack.classifier_.hidden_layer_sizes == (64,)
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_scoring_does_not_peek_at_membership(name):
+    target = leaky(1)
+    attack = TopPosteriors(3, CLASSIFIERS[name]).fit(leaky(0))
+    noise = target.shuffled(7)
+    np.testing.assert_array_equal(attack.score_samples(target), attack.score_samples(noise))
+    np.testing.assert_array_equal(attack.predict(target), attack.predict(noise))
+
+
+def test_the_threshold_is_fixed_before_the_target_is_seen():
+    attack = TopPosteriors(3, attack_regression()).fit(leaky(0))
+    unlike = leaky(1, gap=0)
+    everyone = attack.predict(unlike)
+    few = Observation(unlike.posteriors[:5], unlike.labels[:5], unlike.member[:5])
+    np.testing.assert_array_equal(attack.predict(few), everyone[:5])
+
+
+def test_without_a_gap_the_attack_falls_to_chance():
+    """The interval of a 95 % AUC misses one half in about 5 % of 200 draws."""
+    missed = 0
+    for seed in range(200):
+        attack = TopPosteriors(3, attack_regression()).fit(leaky(seed, n=150))
+        null = leaky(1000 + seed, n=150, gap=0)
+        got = auc(attack.score_samples(null), null.member)
+        missed += not got.low <= 0.5 <= got.high
+    assert missed <= 20  # 200 draws at 5 %: more than 20 has probability 0.1 %
+
+
+def test_a_shadow_of_noise_teaches_nothing():
+    target = leaky(1)
+    attack = TopPosteriors(3, attack_regression()).fit(leaky(0).shuffled(3))
+    balanced = evaluate(attack, target).macro_recall.value
+    honest = evaluate(TopPosteriors(3, attack_regression()).fit(leaky(0)), target)
+    assert balanced < honest.macro_recall.low
+
+
+def test_fitting_does_not_change_the_classifier_that_was_passed():
+    classifier = DummyClassifier()
+    TopPosteriors(3, classifier).fit(leaky(0))
+    assert not hasattr(classifier, "classes_")
+
+
+def test_a_shadow_without_non_members_is_refused():
+    shadow = leaky(0)
+    half = Observation(shadow.posteriors[:600], shadow.labels[:600], shadow.member[:600])
+    with pytest.raises(ValueError, match="shadow must hold members and non-members, got 600"):
+        TopPosteriors().fit(half)

@@ -1,0 +1,61 @@
+"""The table of claims and the verdicts that chapters show."""
+
+import json
+
+import pytest
+
+from mlleaks_helpers.claims import CLAIMS, MIME, Claim, Verdict, check, collect
+from mlleaks_helpers.metrics import Interval
+
+ENTRY = {"id", "claim", "section", "paper", "measured", "low", "high", "data", "verdict", "chapter"}
+
+
+def verdict(value, low, high, band=(0.8, 0.9), differs=""):
+    claim = Claim(0, "A claim", "III", "R .85", "R", *band, differs)
+    return Verdict(claim, Interval(value, low, high), "made up", 3).verdict
+
+
+def test_every_claim_of_the_paper_has_one_row():
+    assert list(CLAIMS) == list(range(1, len(CLAIMS) + 1))
+    assert len(CLAIMS) >= 40
+    for claim in CLAIMS.values():
+        assert claim.low < claim.high
+        assert claim.text and claim.section and claim.paper and claim.statistic
+
+
+def test_the_interval_decides_between_holds_and_in_part():
+    assert verdict(0.85, 0.82, 0.88) == "holds"
+    assert verdict(0.85, 0.78, 0.92) == "in part"
+    assert verdict(0.79, 0.75, 0.85) == "not here"
+
+
+def test_a_claim_that_stops_holding_fails():
+    outside = Interval(0.2, 0.1, 0.3)
+    with pytest.raises(AssertionError, match="Claim 41, not here: Adversary 1 succeeds"):
+        check(41, outside, data="made up", chapter=3)
+
+
+def test_a_claim_known_to_differ_says_why(monkeypatch):
+    reason = "Fewer records."
+    known = Claim(41, "A claim", "III", "R .85", "R", 0.8, 0.9, differs=reason)
+    monkeypatch.setitem(CLAIMS, 41, known)
+    got = check(41, Interval(0.2, 0.1, 0.3), data="made up", chapter=3)
+    assert got.verdict == "not here"
+    assert reason in str(got) and reason in got._repr_mimebundle_()["text/html"]
+
+
+def test_an_unknown_claim_is_named():
+    with pytest.raises(ValueError, match=r"claim_id must be one of 1 … .*, got 99"):
+        check(99, Interval(0, 0, 0), data="made up", chapter=3)
+
+
+def test_claims_json_is_read_from_executed_notebooks(tmp_path):
+    got = check(41, Interval(0.85, 0.84, 0.86), data="shoppers-100 (simulated)", chapter=3)
+    cell = {"cell_type": "code", "outputs": [{"output_type": "execute_result",
+                                              "data": got._repr_mimebundle_()}]}
+    notebook = {"cells": [{"cell_type": "markdown"}, cell]}
+    (tmp_path / "03.ipynb").write_text(json.dumps(notebook))
+    [entry] = collect(tmp_path)
+    assert set(entry) == ENTRY
+    assert entry["verdict"] == "holds" and entry["chapter"] == 3
+    assert entry == got._repr_mimebundle_()[MIME]
