@@ -59,10 +59,18 @@ class TopPosteriors:
         classifier = attack_mlp() if self.classifier is None else clone(self.classifier)
         self.classifier_ = classifier.fit(top_posteriors(shadow.posteriors, self.k), shadow.member)
         self.threshold_ = 0.5
+        self.fitted_on_ = shadow.posteriors
         return self
 
     def score_samples(self, target: Observation) -> np.ndarray:
-        """The attack model's probability of "member" for each record, (n,)."""
+        """The attack model's probability of "member" for each record, (n,).
+
+        Raises ValueError for the very observation that the attack was fitted on: an attack that
+        has seen the answers proves nothing.
+        """
+        if np.shares_memory(target.posteriors, self.fitted_on_):
+            raise ValueError("target is the observation that the attack was fitted on: fit the "
+                             "attack on a shadow model of the adversary's own")
         features = top_posteriors(target.posteriors, self.k)
         return self.classifier_.predict_proba(features)[:, 1]
 

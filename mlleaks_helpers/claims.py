@@ -8,7 +8,7 @@ page, `_build/claims.json` and the scoreboard all come from the same executed no
 
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
@@ -22,8 +22,8 @@ class Claim:
     """One testable claim of ML-Leaks.
 
     `statistic` says which number is compared with the band `low` … `high`; precision (P) and
-    recall (R) are class-averaged unless it says otherwise. `differs` gives the reason where the
-    claim is known not to reproduce in this book.
+    recall (R) are class-averaged unless it says otherwise. `differs` gives, for a data set, the
+    reason why the claim is known not to reproduce on it in this book.
     """
 
     id: int
@@ -33,7 +33,7 @@ class Claim:
     statistic: str
     low: float
     high: float
-    differs: str = ""
+    differs: dict[str, str] = field(default_factory=dict)
 
 
 CLAIMS = {claim.id: claim for claim in [
@@ -127,6 +127,11 @@ class Verdict:
     chapter: int
 
     @property
+    def why(self) -> str:
+        """Why the claim is known not to reproduce on this data; empty where it should."""
+        return self.claim.differs.get(self.data, "")
+
+    @property
     def verdict(self) -> str:
         """`holds` inside the band with its whole interval, `in part` with its value alone."""
         low, high = self.claim.low, self.claim.high
@@ -145,7 +150,7 @@ class Verdict:
         words = (f"Claim {c.id}, {self.verdict}: {c.text} ({c.section}). Paper: {c.paper}. "
                  f"Here: {c.statistic} {self.measured} on {self.data}; "
                  f"band {_band(c)}.")
-        return f"{words} {c.differs}" if self.verdict == "not here" else words
+        return f"{words} {self.why}" if self.verdict == "not here" else words
 
     __repr__ = __str__
 
@@ -155,7 +160,7 @@ class Verdict:
                 "here": f"{c.statistic} {self.measured} on {self.data}",
                 "band": _band(c)}
         if self.verdict == "not here":
-            rows["why"] = c.differs
+            rows["why"] = self.why
         body = "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in rows.items())
         style = self.verdict.replace(" ", "-")
         html = (f'<div class="verdict {style}"><p><b>Claim {c.id}: {self.verdict}.</b> '
@@ -178,7 +183,7 @@ def check(claim_id: int, measured: Interval, *, data: str, chapter: int) -> Verd
     if claim_id not in CLAIMS:
         raise ValueError(f"claim_id must be one of 1 … {max(CLAIMS)}, got {claim_id}")
     verdict = Verdict(CLAIMS[claim_id], measured, data, chapter)
-    assert verdict.verdict != "not here" or verdict.claim.differs, str(verdict)
+    assert verdict.verdict != "not here" or verdict.why, str(verdict)
     return verdict
 
 

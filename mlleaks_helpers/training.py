@@ -13,6 +13,7 @@ from mlleaks_helpers.data import Dataset
 from mlleaks_helpers.models import Builder
 from mlleaks_helpers.observation import Observation
 
+QUERY_BATCH = 1_000
 
 @dataclass(frozen=True)
 class Trained:
@@ -31,7 +32,9 @@ class Trained:
         """Query the model with records (n, …): posteriors (n, classes) float32."""
         if self.prepare is not None:
             x = self.prepare.transform(x)
-        return np.asarray(self.model.predict(x, batch_size=1000, verbose=0))
+        batches = np.split(x, range(QUERY_BATCH, len(x), QUERY_BATCH))
+        answers = [self.model(batch, training=False) for batch in batches]
+        return np.concatenate([keras.ops.convert_to_numpy(answer) for answer in answers])
 
     def accuracy(self, dataset: Dataset) -> float:
         """The share of `dataset` that the model classifies correctly."""
@@ -83,7 +86,7 @@ def progress(total: int, what: str) -> tqdm:
     """A bar that draws itself in a terminal or notebook and leaves a line now and then in a log."""
     if sys.stderr.isatty():
         return tqdm(total=total, desc=what, leave=False)
-    if "ipykernel" in sys.modules:
+    if "IPython" in sys.modules and sys.modules["IPython"].get_ipython():
         return tqdm(total=total, desc=what, leave=False, file=sys.stdout, ncols=79)
     line = "{desc}: {n_fmt}/{total_fmt}, {remaining} left\n"
-    return tqdm(total=total, desc=what, leave=False, mininterval=30, delay=30, bar_format=line)
+    return tqdm(total=total, desc=what, mininterval=30, delay=30, bar_format=line)

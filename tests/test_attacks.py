@@ -110,6 +110,15 @@ def test_a_shadow_of_noise_teaches_nothing():
     assert balanced < honest.macro_recall.low
 
 
+def test_an_attack_fitted_on_the_target_is_refused():
+    """The trap of the paper's released code: an attack that has seen the answers."""
+    target = leaky(0)
+    attack = TopPosteriors(3, attack_regression()).fit(target)
+    for again in (target, target.shuffled(1)):
+        with pytest.raises(ValueError, match="target is the observation .* was fitted on"):
+            evaluate(attack, again)
+
+
 def test_fitting_does_not_change_the_classifier_that_was_passed():
     classifier = DummyClassifier()
     TopPosteriors(3, classifier).fit(leaky(0))

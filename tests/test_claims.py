@@ -10,8 +10,8 @@ from mlleaks_helpers.metrics import Interval
 ENTRY = {"id", "claim", "section", "paper", "measured", "low", "high", "data", "verdict", "chapter"}
 
 
-def verdict(value, low, high, band=(0.8, 0.9), differs=""):
-    claim = Claim(0, "A claim", "III", "R .85", "R", *band, differs)
+def verdict(value, low, high):
+    claim = Claim(0, "A claim", "III", "R .85", "R", 0.8, 0.9)
     return Verdict(claim, Interval(value, low, high), "made up", 3).verdict
 
 
@@ -37,11 +37,13 @@ def test_a_claim_that_stops_holding_fails():
 
 def test_a_claim_known_to_differ_says_why(monkeypatch):
     reason = "Fewer records."
-    known = Claim(41, "A claim", "III", "R .85", "R", 0.8, 0.9, differs=reason)
+    known = Claim(41, "A claim", "III", "R .85", "R", 0.8, 0.9, differs={"made up": reason})
     monkeypatch.setitem(CLAIMS, 41, known)
     got = check(41, Interval(0.2, 0.1, 0.3), data="made up", chapter=3)
     assert got.verdict == "not here"
     assert reason in str(got) and reason in got._repr_mimebundle_()["text/html"]
+    with pytest.raises(AssertionError):
+        check(41, Interval(0.2, 0.1, 0.3), data="other data", chapter=3)
 
 
 def test_an_unknown_claim_is_named():

@@ -1,0 +1,115 @@
+"""The one training loop, tiny and real: fresh models, one transform, quiet."""
+
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from mlleaks_helpers.data import load, split
+from mlleaks_helpers.models import cnn, mlp, softmax_regression
+from mlleaks_helpers.training import Trained, observe, train
+
+PARTS = split(load("digits"), seed=0)
+
+
+def weights(trained):
+    return [np.array(w) for w in trained.model.get_weights()]
+
+
+def same(a, b):
+    return all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def test_one_seed_repeats_and_two_seeds_differ():
+    first, again, other = (
+        weights(train(mlp(8), PARTS.target_train, epochs=2, seed=seed)) for seed in (0, 0, 1)
+    )
+    assert same(first, again)
+    assert not same(first, other)
+
+
+def test_target_and_shadow_are_two_models():
+    build = mlp(8)
+    target = train(build, PARTS.target_train, epochs=1)
+    before = weights(target)
+    shadow = train(build, PARTS.shadow_train, epochs=1)
+    assert target.model is not shadow.model
+    assert same(before, weights(target))
+
+
+def test_the_transform_is_fitted_on_the_training_part_and_serves_everyone():
+    trained = train(mlp(8), PARTS.target_train, epochs=1)
+    np.testing.assert_allclose(trained.prepare.mean_, PARTS.target_train.x.mean(axis=0), rtol=1e-6)
+    seen = observe(trained, PARTS.target_train, PARTS.target_out)
+    alone = [trained.posteriors(part.x) for part in (PARTS.target_train, PARTS.target_out)]
+    np.testing.assert_array_equal(seen.posteriors, np.concatenate(alone))
+
+
+def test_observe_keeps_every_row_once_with_its_label_and_its_truth():
+    trained = train(mlp(8), PARTS.target_train, epochs=1)
+    members, non_members = PARTS.target_train, PARTS.target_out.take(slice(0, 100))
+    seen = observe(trained, members, non_members)
+    assert len(seen) == len(members) + 100
+    assert seen.member.sum() == len(members) and seen.member[: len(members)].all()
+    np.testing.assert_array_equal(seen.labels, np.concatenate([members.y, non_members.y]))
+    both = trained.accuracy(members), trained.accuracy(non_members)
+    assert seen.accuracy == pytest.approx(both)
+
+
+def test_a_keras_model_of_your_own_can_be_observed():
+    model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(),
+                              keras.layers.Dense(10, "softmax")])
+    seen = observe(Trained(model), PARTS.target_train, PARTS.target_out)
+    assert len(seen) == 2 * len(PARTS.target_train)
+
+
+def test_logits_are_refused_with_the_reason():
+    model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(),
+                              keras.layers.Dense(10)])
+    with pytest.raises(ValueError, match=r"sum to 1 .*logits"):
+        observe(Trained(model), PARTS.target_train, PARTS.target_out)
+
+
+def test_the_papers_architectures():
+    network = cnn()((28, 28, 1), 10)
+    shapes = [layer.output.shape[1:] for layer in network.layers]
+    assert shapes == [(28, 28, 32), (14, 14, 32), (10, 10, 32), (5, 5, 32), (800,), (128,), (10,)]
+    table = mlp()((446,), 30)
+    assert table.count_params() == 446 * 128 + 128 + 128 * 30 + 30
+    assert table.layers[-2].activation is keras.activations.tanh
+    assert softmax_regression()((4,), 3).count_params() == 4 * 3 + 3
+
+
+@pytest.mark.parametrize("call, message", [
+    (lambda: train(mlp(), PARTS.target_train, epochs=0), "epochs must be at least 1, got 0"),
+    (lambda: train(mlp(), PARTS.target_train, batch_size=0), "batch_size must be at least 1"),
+    (lambda: mlp(0), "hidden must be at least 1 unit, got 0"),
+    (lambda: cnn()((8, 8, 1), 10), r"at least 12×12 pixels .*got \(8, 8, 1\)"),
+    (lambda: observe(None, PARTS.target_train, load("breast_cancer")), "one data set, got digits"),
+])
+def test_bad_input_is_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+SCRIPT = """
+from mlleaks_helpers.data import load
+from mlleaks_helpers.models import mlp
+from mlleaks_helpers.training import train
+train(mlp(8), load("digits"), epochs=2).posteriors(load("digits").x)
+"""
+
+
+def test_a_script_hears_nothing_from_tensorflow():
+    env = {k: v for k, v in os.environ.items() if not k.startswith("TF_")}
+    run = subprocess.run([sys.executable, "-c", SCRIPT], env=env, capture_output=True, text=True)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("module", ["attacks", "claims", "metrics", "observation", "data"])
+def test_only_training_needs_tensorflow(module):
+    check = f"import sys, mlleaks_helpers.{module}; assert 'tensorflow' not in sys.modules"
+    subprocess.run([sys.executable, "-c", check], check=True)
