@@ -7,15 +7,15 @@ import operator
 import os
 import tarfile
 import tempfile
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import pooch
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import (
@@ -29,8 +29,13 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.utils.validation import check_is_fitted
+from tqdm import TqdmWarning
 
 from mlleaks_helpers import shoppers
+
+with warnings.catch_warnings():  # in a notebook without widgets, tqdm.auto says so on import
+    warnings.simplefilter("ignore", TqdmWarning)
+    import pooch
 
 BUILT_IN = ("digits", "breast_cancer", "mnist5k", *shoppers.NAMES)
 PAPER = (
@@ -38,7 +43,7 @@ PAPER = (
     *(f"purchase-{k}" for k in shoppers.CLASS_COUNTS),
 )
 IMAGES = ("digits", "mnist5k", "mnist", "fashion_mnist", "cifar10", "cifar100", "lfw")
-LFW_MIN_IMAGES = 40  # "more than 40 images" gives the paper's 19 people only when read as ≥ 40
+LFW_MIN_IMAGES = 40  # "more than 40" in the paper, but its 19 people are those with 40 or more
 
 LOCATION_URL = "https://github.com/privacytrustlab/datasets/raw/master/dataset_location.tgz"
 LOCATION_SHA256 = "927203f85a868f8ee17a0ded1dc61699efe602167beabe34fbf45b4b1de94b33"
@@ -58,6 +63,7 @@ class Dataset:
     classes  the class names
     prepare  an unfitted scikit-learn transformer to dense float32: fit a clone of it on a model's
              training part only, and pass every record the model is asked about through that one
+             (default: the records as they are)
 
     Raises ValueError if the lengths differ or are 0, a label is no integer or out of range, or a
     record is not finite.
@@ -67,7 +73,7 @@ class Dataset:
     x: np.ndarray
     y: np.ndarray
     classes: tuple[str, ...]
-    prepare: object
+    prepare: object = field(default_factory=lambda: FunctionTransformer(_float32))
 
     def __post_init__(self) -> None:
         x, y, n_classes = self.x, self.y, len(self.classes)
@@ -326,9 +332,9 @@ def _source(name: str) -> tuple[str, Callable[[Path], None]]:
 
 def _fetch_keras(name: str, part: Path) -> None:
     """MNIST and Fashion-MNIST whole; of the CIFARs the training images, as the paper's code."""
-    from keras import datasets
+    from mlleaks_helpers.backend import keras
 
-    train, test = getattr(datasets, name).load_data()
+    train, test = getattr(keras.datasets, name).load_data()
     used = [train] if name.startswith("cifar") else [train, test]
     x, y = (np.concatenate(arrays) for arrays in zip(*used, strict=True))
     x = x.reshape(len(x), *x.shape[1:3], -1)

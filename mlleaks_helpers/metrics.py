@@ -76,6 +76,8 @@ class Report:
     def __str__(self):
         return "\n".join(f"{name:28}{value}" for name, value in self.rows().items())
 
+    __repr__ = __str__
+
     def _repr_html_(self):
         body = "".join(f"<tr><td>{name}</td><td>{value}</td></tr>"
                        for name, value in self.rows().items())

@@ -26,7 +26,7 @@ def mlp(hidden: int = 128, *, learning_rate: float = 0.001, l2: float = 1e-7) ->
             [
                 keras.Input(input_shape),
                 layers.Flatten(),
-                layers.Dense(hidden, "tanh", kernel_regularizer=keras.regularizers.L2(l2)),
+                layers.Dense(hidden, "tanh", kernel_regularizer=_penalty(l2)),
             ],
             classes, learning_rate, l2,
         )
@@ -47,7 +47,7 @@ def cnn(filters: int = 32, hidden: int = 128, *, learning_rate: float = 0.001,
             raise ValueError("input_shape must be (height, width, channels) with at least "
                              f"12×12 pixels for two convolutions, got {input_shape}")
         layers = keras.layers
-        penalty = {"kernel_regularizer": keras.regularizers.L2(l2)}
+        penalty = {"kernel_regularizer": _penalty(l2)}
         return _compiled(
             [
                 keras.Input(input_shape),
@@ -74,8 +74,12 @@ def softmax_regression(*, learning_rate: float = 0.01, l2: float = 1e-7) -> Buil
     return build
 
 
+def _penalty(l2):
+    return keras.regularizers.L2(l2) if l2 else None
+
+
 def _compiled(layers, classes, learning_rate, l2):
-    output = keras.layers.Dense(classes, "softmax", kernel_regularizer=keras.regularizers.L2(l2))
+    output = keras.layers.Dense(classes, "softmax", kernel_regularizer=_penalty(l2))
     model = keras.Sequential([*layers, output])
     model.compile(keras.optimizers.Adam(learning_rate), "sparse_categorical_crossentropy",
                   metrics=["accuracy"])

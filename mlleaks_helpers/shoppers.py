@@ -16,11 +16,12 @@ CLASS_COUNTS = (2, 10, 20, 50, 100)
 NAMES = tuple(f"shoppers-{k}" for k in CLASS_COUNTS)
 
 N_SHOPPERS, N_ITEMS = 20_000, 600
-N_TASTES = 50
+N_TASTES = 60
 SHARE_LIKED = 0.1  # of the items, by one taste
-CONCENTRATION = 0.02  # Dirichlet; small: most shoppers follow one taste, some mix two or three
-P_ANY, P_LIKED = 0.05, 0.5  # of buying any item; more if all of one's tastes like it
-SEED = 2019
+TASTE_POPULARITY = 1 / np.arange(6, 6 + N_TASTES)  # a few tastes are common, many are rare
+CONCENTRATION = 0.7  # of the Dirichlet over all tastes; small: most shoppers follow one or two
+P_ANY, P_LIKED = 0.04, 0.4  # of buying an item; how much more if all of one's tastes like it
+SEED = 1806
 
 
 @lru_cache(maxsize=1)
@@ -28,7 +29,8 @@ def _table() -> tuple[np.ndarray, np.ndarray]:
     """Baskets, and the probabilities they were drawn with: both (20000, 600), read-only."""
     rng = np.random.default_rng(SEED)
     likes = rng.random((N_TASTES, N_ITEMS)) < SHARE_LIKED
-    mixture = rng.dirichlet(np.full(N_TASTES, CONCENTRATION), size=N_SHOPPERS)
+    popularity = TASTE_POPULARITY / TASTE_POPULARITY.sum()
+    mixture = rng.dirichlet(CONCENTRATION * popularity, size=N_SHOPPERS)
     probability = P_ANY + P_LIKED * mixture @ likes
     bought = (rng.random(probability.shape) < probability).astype(np.uint8)
     bought.setflags(write=False)

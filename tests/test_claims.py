@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mlleaks_helpers.claims import CLAIMS, MIME, Claim, Verdict, check, collect
+from mlleaks_helpers.claims import CLAIMS, MIME, Claim, Verdict, check, collect, scoreboard
 from mlleaks_helpers.metrics import Interval
 
 ENTRY = {"id", "claim", "section", "paper", "measured", "low", "high", "data", "verdict", "chapter"}
@@ -61,3 +61,11 @@ def test_claims_json_is_read_from_executed_notebooks(tmp_path):
     assert set(entry) == ENTRY
     assert entry["verdict"] == "holds" and entry["chapter"] == 3
     assert entry == got._repr_mimebundle_()[MIME]
+
+
+def test_the_scoreboard_has_a_row_for_every_claim_and_every_verdict():
+    entry = check(41, Interval(0.85, 0.84, 0.86), data="made up", chapter=3).entry()
+    rows = scoreboard([entry, entry | {"data": "other"}]).splitlines()[2:]
+    assert len(rows) == len(CLAIMS) + 1
+    assert sum("{bdg-success}`holds`" in row for row in rows) == 2
+    assert all(row.count("|") == 6 for row in rows)

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from mlleaks_helpers.data import load, split
+from mlleaks_helpers.data import Dataset, load, split
 from mlleaks_helpers.models import cnn, mlp, softmax_regression
 from mlleaks_helpers.training import Trained, observe, train
 
@@ -64,6 +64,12 @@ def test_a_keras_model_of_your_own_can_be_observed():
                               keras.layers.Dense(10, "softmax")])
     seen = observe(Trained(model), PARTS.target_train, PARTS.target_out)
     assert len(seen) == 2 * len(PARTS.target_train)
+
+
+def test_records_of_your_own_can_be_trained_on():
+    rng = np.random.default_rng(0)
+    mine = Dataset("mine", rng.integers(0, 9, (40, 5)), rng.integers(0, 2, 40), ("no", "yes"))
+    assert train(softmax_regression(), mine, epochs=1).posteriors(mine.x).shape == (40, 2)
 
 
 def test_logits_are_refused_with_the_reason():

@@ -1,0 +1,211 @@
+"""The built site in a headless Chromium, from file://, at two widths, in light and in dark."""
+
+import functools
+import os
+import re
+import shutil
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from playwright.sync_api import TimeoutError, sync_playwright
+
+HTML = Path(__file__).resolve().parent.parent / "_build" / "html"
+PAGES = sorted(path.name for path in HTML.glob("*.html") if path.name != "index.html")
+WIDTHS = 1300, 390
+CHROMIUMS = ["chromium", "chromium-browser", "google-chrome",
+             "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"]
+
+DRAWN = """() => [...document.querySelectorAll('.plotly-figure')]
+  .every(figure => figure.querySelector('.main-svg .trace, .main-svg .hm'))"""
+
+SETTLED = """async () => { await window.MathJax?.startup?.promise; await document.fonts.ready; }"""
+
+FAULTS = r"""() => {
+  const all = (selector) => [...document.querySelectorAll(selector)];
+  const prose = document.querySelector('article')?.cloneNode(true);
+  prose?.querySelectorAll('pre, code, script, .math').forEach(node => node.remove());
+  return [
+    ...all('img').filter(i => !i.alt.trim()).map(i => `no alt text: ${i.src.slice(0, 99)}`),
+    ...all('img').filter(i => i.complete && !i.naturalWidth).map(i => `not loaded: ${i.src}`),
+    ...all('.plotly-figure').filter(f => !f.ariaLabel?.trim()).map(() => 'figure without label'),
+    ...all('.math').filter(m => !m.querySelector('mjx-container')).map(m => `raw: ${m.innerText}`),
+    ...all('mjx-merror').map(m => `formula: ${m.title || m.innerText}`),
+    ...all('.traceback, .stderr').map(e => `error output: ${e.innerText.slice(0, 80)}`),
+    ...(/\\\(|\\\[|\$\$/.test(prose?.textContent) ? ['raw formula in the prose'] : []),
+  ];
+}"""
+
+IN_MODE = "mode => (document.documentElement.dataset.theme ?? mode) === mode"
+
+OVERFLOW = "() => document.documentElement.scrollWidth - innerWidth"
+
+# WCAG's contrast of every piece of text with the nearest background behind it.
+PALE = r"""() => {
+  const channels = (css) => css.match(/[\d.]+/g).map(Number);
+  const luminance = (css) => {
+    const [r, g, b] = channels(css).map(v => v / 255)
+      .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const behind = (node) => {
+    for (; node; node = node.parentElement) {
+      const color = getComputedStyle(node).backgroundColor;
+      if ((channels(color)[3] ?? 1) > 0.5) return color;
+    }
+    return 'rgb(255, 255, 255)';
+  };
+  return [...document.querySelectorAll('article *')].filter(e =>
+    [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()) && e.checkVisibility()
+    && !e.closest('mjx-assistive-mml, script, .headerlink')
+  ).map(e => {
+    const style = getComputedStyle(e);
+    const ink = e instanceof SVGElement ? style.fill : style.color;
+    const [dark, light] = [luminance(ink), luminance(behind(e))].sort((a, b) => a - b);
+    return [(light + 0.05) / (dark + 0.05), e.textContent.trim().slice(0, 40)];
+  }).filter(([ratio]) => ratio < 3).map(([ratio, text]) => `pale (${ratio.toFixed(1)}): ${text}`);
+}"""
+
+
+needs_book = pytest.mark.skipif(not PAGES, reason="_build/html is not there: make book")
+
+
+def skip_or_fail(reason):
+    """What is missing is a reason to skip on a reader's machine, and a failure in CI."""
+    (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    executable = next(filter(None, map(shutil.which, CHROMIUMS)), None)
+    if not executable:
+        skip_or_fail("no Chromium or Chrome on PATH")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@functools.cache
+def anchors(path):
+    return set(re.findall(r'\bid="([^"]+)"', path.read_text(encoding="utf-8")))
+
+
+def dead_links(links):
+    """Links to files or anchors that are not there; links that leave the site are left alone."""
+    for link in sorted(set(links)):
+        url = urlsplit(link)
+        if url.scheme != "file":
+            continue
+        target = Path(unquote(url.path))
+        if not target.is_file():
+            yield f"dead link: {link}"
+        elif url.fragment and target.suffix == ".html" and unquote(url.fragment) not in anchors(
+            target
+        ):
+            yield f"dead anchor: {link}"
+
+
+def faults(browser, path):
+    """Everything that is wrong with one page, in words."""
+    found = []
+    page = browser.new_page(color_scheme="light", viewport={"width": WIDTHS[0], "height": 900})
+    page.on("console", lambda m: m.type == "error" and found.append(f"console: {m.text}"))
+    page.on("pageerror", lambda error: found.append(f"script: {error}"))
+    page.on("requestfailed", lambda request: found.append(f"failed: {request.url}"))
+    page.on("request", lambda request: urlsplit(request.url).scheme in {"file", "data", "blob"}
+            or found.append(f"leaves the machine: {request.url}"))
+    page.goto(path.as_uri())
+    page.evaluate(SETTLED)
+    try:
+        page.wait_for_function(DRAWN, timeout=3_000)
+    except TimeoutError:
+        found.append("a figure is not drawn")
+    # Pictures load when they come near; fetch them all before they are looked at.
+    page.evaluate("() => document.querySelectorAll('img').forEach(i => i.loading = 'eager')")
+    page.wait_for_function("() => [...document.images].every(image => image.complete)")
+    found += page.evaluate(FAULTS)
+    found += dead_links(page.evaluate("() => [...document.links].map(link => link.href)"))
+    for mode in "light", "dark":
+        page.emulate_media(color_scheme=mode)
+        page.wait_for_function(IN_MODE, arg=mode)
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            page.wait_for_timeout(150)
+            if (excess := page.evaluate(OVERFLOW)) > 1:
+                found.append(f"{excess} px too wide at {width} px")
+        found += [f"{mode}: {text}" for text in page.evaluate(PALE)]
+    page.close()
+    return found
+
+
+def test_the_book_is_built():
+    if not PAGES:
+        skip_or_fail("_build/html is not there: make book")
+    assert {"intro.html", "search.html"} <= set(PAGES)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page(browser, name):
+    assert faults(browser, HTML / name) == []
+
+
+@needs_book
+def test_index_leads_to_the_introduction(browser):
+    page = browser.new_page()
+    page.goto((HTML / "index.html").as_uri())
+    page.wait_for_url("**/intro.html")
+    page.close()
+
+
+@needs_book
+def test_dark_mode_follows_the_system(browser):
+    page = browser.new_page(color_scheme="light")
+    page.goto((HTML / "intro.html").as_uri())
+    background = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(background)
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(f"light => {background} !== light", arg=light)
+    page.close()
+
+
+@needs_book
+def test_search_finds_the_paper_from_a_file(browser):
+    page = browser.new_page()
+    page.goto((HTML / "search.html").as_uri() + "?q=membership")
+    page.wait_for_selector("#search-results li a")
+    page.close()
+
+
+BROKEN = {
+    "no alt text": '<img src="data:image/gif;base64,R0lGODlhAQABAAAAACw=">',
+    "not loaded": '<img alt="gone" src="data:image/png;base64,AAAA">',
+    "failed": '<link rel="stylesheet" href="gone.css">',
+    "leaves the machine": '<script src="https://example.invalid/cdn.js"></script>',
+    "console": "<script>console.error('oh')</script>",
+    "script": "<script>nothing.here()</script>",
+    "raw": r'<span class="math">\(x\)</span>',
+    "raw formula": r"<article><p>\(x\)</p></article>",
+    "a figure is not drawn": '<div class="plotly-figure" aria-label="a"></div>',
+    "figure without label": '<div class="plotly-figure"></div>',
+    "error output": '<div class="output traceback">ValueError</div>',
+    "500 px too wide at 390": '<div style="width: 890px; margin: -8px">wide</div>',
+    "dark: pale": '<meta name="color-scheme" content="light dark"><article><p '
+                  'style="color: #111; background: light-dark(#fff, #222)">text</p></article>',
+    "dead link": '<a href="gone.html">gone</a>',
+    "dead anchor": '<a href="page.html#gone">gone</a>',
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_faults_are_noticed(browser, tmp_path, fault):
+    path = tmp_path / "page.html"
+    path.write_text(f"<!doctype html><body>{BROKEN[fault]}", encoding="utf-8")
+    assert any(found.startswith(fault) for found in faults(browser, path))
+
+
+def test_a_sound_page_has_no_faults(browser, tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text('<!doctype html><body><article id="a"><p>Sound. <a href="#a">Up</a></p>',
+                    encoding="utf-8")
+    assert faults(browser, path) == []
