@@ -58,5 +58,9 @@ _build/html/index.html: $(SOURCE) _config.yml _toc.yml $(wildcard book/_ext/*.py
 	$(BIN)/jupyter-book build _build/source --path-output . --config _config.yml \
 		--toc $(CURDIR)/_toc.yml --all -W --keep-going --quiet
 
+# The verdicts out of the executed chapters, and the scoreboard's table of them.
 _build/claims.json: $(EXECUTED) $(READY)
-	$(PY) -m mlleaks_helpers.claims _build/source $@
+	$(PY) -m mlleaks_helpers.claims _build/source $@ > _build/scoreboard.md
+
+_build/source/scoreboard.md: book/scoreboard.md _build/claims.json
+	cat book/scoreboard.md _build/scoreboard.md > $@

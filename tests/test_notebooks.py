@@ -70,7 +70,7 @@ def form(notebook):
     words = len(re.findall(r"[^\W\d_][\w’'-]*", NOT_PROSE.sub(" ", text)))
     lines = sum(bool(line.strip()) for cell in code_cells(notebook) if not is_folded(cell)
                 for line in cell.source.split("\n"))
-    if not text.startswith("# "):
+    if not re.match(r"(\([\w-]+\)=\s+)?# ", text):
         yield "no title at its start"
     if not MEASURED.search(start):
         yield "no line such as “25 minutes to read, 40 s on 2 CPU cores, no GPU, no download”"

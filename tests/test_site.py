@@ -7,8 +7,11 @@ import shutil
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import plotly.graph_objects as go
 import pytest
 from playwright.sync_api import TimeoutError, sync_playwright
+
+from mlleaks_helpers import plots
 
 HTML = Path(__file__).resolve().parent.parent / "_build" / "html"
 PAGES = sorted(path.name for path in HTML.glob("*.html") if path.name != "index.html")
@@ -174,6 +177,31 @@ def test_search_finds_the_paper_from_a_file(browser):
     page = browser.new_page()
     page.goto((HTML / "search.html").as_uri() + "?q=membership")
     page.wait_for_selector("#search-results li a")
+    page.close()
+
+
+@needs_book
+def test_the_arrow_keys_move_a_figures_slider(browser, tmp_path, monkeypatch):
+    bundles = []
+    monkeypatch.setattr(plots, "display", lambda bundle, raw: bundles.append(bundle))
+    steps = [{"label": str(y), "method": "restyle", "args": ["y", [[0, y]]]} for y in (1, 2)]
+    figure = go.Figure(go.Scatter(y=[0, 1])).update_layout(sliders=[{"steps": steps}])
+    plots.show(figure, alt="a line that the slider tilts")
+    static = (HTML / "_static").as_uri()
+    path = tmp_path / "page.html"
+    path.write_text(f"""<!doctype html><meta charset="utf-8"><body>{bundles[0]["text/html"]}
+        <script src="{static}/vendor/plotly.min.js"></script>
+        <script src="{static}/figures.js"></script>""", encoding="utf-8")
+    assert faults(browser, path) == []
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    page.wait_for_function(DRAWN)
+    page.focus(".plotly-figure")
+    for key, active in [("ArrowRight", 1), ("ArrowRight", 1), ("ArrowLeft", 0)]:
+        page.keyboard.press(key)
+        box = "document.querySelector('.js-plotly-plot')"
+        page.wait_for_function(f"{box}.data[0].y[1] === {active + 1}")
+        assert page.evaluate(f"{box}.layout.sliders[0].active") == active
     page.close()
 
 

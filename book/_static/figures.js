@@ -24,14 +24,17 @@
     },
   });
 
-  // plotly's sliders know the mouse only: the arrow keys move the first one.
+  // plotly's sliders and buttons know the mouse only: the arrow keys move the first of them.
+  const control = ({ sliders, updatemenus }) => sliders ?
+    { name: "sliders", choices: sliders[0].steps, active: sliders[0].active ?? 0 } :
+    { name: "updatemenus", choices: updatemenus[0].buttons, active: updatemenus[0].active ?? 0 };
+
   const step = async (box, by) => {
-    const [slider] = box.layout.sliders;
-    const next = (slider.active ?? 0) + by;
-    if (!by || !slider.steps[next]) return;
-    const { method, args } = slider.steps[next];
-    await Plotly.relayout(box, { "sliders[0].active": next });
-    Plotly[method](box, ...args);
+    const { name, choices, active } = control(box.layout);
+    const chosen = choices[active + by];
+    if (!by || !chosen) return;
+    await Plotly.relayout(box, { [`${name}[0].active`]: active + by });
+    Plotly[chosen.method](box, ...chosen.args);
   };
 
   const draw = async (figure) => {
@@ -46,7 +49,7 @@
     });
     new MutationObserver(() => Plotly.relayout(box, { template: coloured(template) }))
       .observe(document.documentElement, { attributeFilter: ["data-theme"] });
-    if (!layout.sliders) return;
+    if (!layout.sliders && !layout.updatemenus) return;
     figure.tabIndex = 0;
     figure.setAttribute("aria-keyshortcuts", "ArrowLeft ArrowRight");
     figure.addEventListener("keydown", ({ key }) =>
