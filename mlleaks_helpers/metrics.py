@@ -81,9 +81,9 @@ class Report:
     def _repr_html_(self):
         body = "".join(f"<tr><td>{name}</td><td>{value}</td></tr>"
                        for name, value in self.rows().items())
-        return (f"<table><thead><tr><th>{self.members:,} members, {self.non_members:,} "
-                f"non-members</th><th>value [95 % interval]</th></tr></thead>"
-                f"<tbody>{body}</tbody></table>")
+        parts = f"{self.members:,} members, {self.non_members:,} non-members"
+        return (f'<table class="report"><thead><tr><th>{parts}</th>'
+                f"<th>value [95 % interval]</th></tr></thead><tbody>{body}</tbody></table>")
 
 
 def evaluate(attack, target: Observation, *, rates=(0.01, 0.001)) -> Report:
