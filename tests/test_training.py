@@ -46,6 +46,8 @@ def test_the_transform_is_fitted_on_the_training_part_and_serves_everyone():
     seen = observe(trained, PARTS.target_train, PARTS.target_out)
     alone = [trained.posteriors(part.x) for part in (PARTS.target_train, PARTS.target_out)]
     np.testing.assert_array_equal(seen.posteriors, np.concatenate(alone))
+    few = trained.posteriors(PARTS.target_out.x[:5])  # no record changes another's answer
+    np.testing.assert_allclose(few, alone[1][:5], rtol=1e-4)
 
 
 def test_observe_keeps_every_row_once_with_its_label_and_its_truth():
