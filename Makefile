@@ -14,12 +14,13 @@ HELPERS := $(shell find mlleaks_helpers -type f ! -path '*/__pycache__/*')
 
 export TQDM_DISABLE = 1
 
-.PHONY: help book test lab lock clean
+.PHONY: help book test bench lab lock clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make book    execute the chapters and publish them to _build/html/index.html"
 	@echo "make test    the same, then run every test (-j2 executes two chapters at a time)"
+	@echo "make bench   many models at once against one after the other"
 	@echo "make lab     open the chapters in JupyterLab"
 	@echo "make lock    pin requirements.in anew"
 	@echo "make clean   remove _build"
@@ -28,6 +29,9 @@ book: _build/html/index.html _build/claims.json
 
 test: book
 	$(PY) -m pytest -n 2 --dist loadfile --nbval --nbval-current-env tests _build/source
+
+bench: $(READY)
+	$(PY) -m benchmarks.many
 
 lab: $(READY)
 	$(PY) -m jupyterlab book

@@ -53,9 +53,7 @@ class TopPosteriors:
 
     def fit(self, shadow: Observation) -> "TopPosteriors":
         """Learn to tell the shadow's members from its non-members: the adversary knows both."""
-        if shadow.member.all() or not shadow.member.any():
-            raise ValueError("shadow must hold members and non-members, got "
-                             f"{shadow.member.sum()} members among {len(shadow)} records")
+        _check_shadow(shadow)
         classifier = attack_mlp() if self.classifier is None else clone(self.classifier)
         self.classifier_ = classifier.fit(top_posteriors(shadow.posteriors, self.k), shadow.member)
         self.threshold_ = 0.5
@@ -65,15 +63,71 @@ class TopPosteriors:
     def score_samples(self, target: Observation) -> np.ndarray:
         """The attack model's probability of "member" for each record, (n,).
 
-        Raises ValueError for the very observation that the attack was fitted on: an attack that
-        has seen the answers proves nothing.
+        Raises ValueError for the very observation that the attack was fitted on.
         """
-        if np.shares_memory(target.posteriors, self.fitted_on_):
-            raise ValueError("target is the observation that the attack was fitted on: fit the "
-                             "attack on a shadow model of the adversary's own")
+        _refuse_own(target, self.fitted_on_)
         features = top_posteriors(target.posteriors, self.k)
         return self.classifier_.predict_proba(features)[:, 1]
 
     def predict(self, target: Observation) -> np.ndarray:
         """True where the attack says "member", (n,) bool."""
         return self.score_samples(target) >= self.threshold_
+
+
+class PerClass:
+    """The baseline of Shokri et al. (2017): one attack model for each class.
+
+    Each looks at the whole posterior vector. So this adversary needs the true label of every
+    record that she asks about, and shadows that know the target's classes; `pool` puts the
+    observations of many shadows together.
+
+    classifier  any scikit-learn classifier with `predict_proba`; by default the one that
+                ML-Leaks compares itself with, logistic regression
+    """
+
+    def __init__(self, classifier=None):
+        self.classifier = classifier
+
+    def fit(self, shadow: Observation) -> "PerClass":
+        """Learn, for each class, to tell the shadows' members of it from the non-members."""
+        _check_shadow(shadow)
+        self.classifiers_ = {}
+        for label in np.unique(shadow.labels):
+            rows = shadow.labels == label
+            if len(np.unique(shadow.member[rows])) == 2:
+                fresh = attack_regression() if self.classifier is None else clone(self.classifier)
+                self.classifiers_[label] = fresh.fit(shadow.posteriors[rows], shadow.member[rows])
+        self.threshold_ = 0.5
+        self.fitted_on_ = shadow.posteriors
+        return self
+
+    def score_samples(self, target: Observation) -> np.ndarray:
+        """The probability of "member" by the attack model of each record's own class, (n,).
+
+        It is one half, undecided, for a class of which the shadows had no members or no
+        non-members. Raises ValueError for the very observation that the attack was fitted on.
+        """
+        _refuse_own(target, self.fitted_on_)
+        scores = np.full(len(target), 0.5)
+        for label, classifier in self.classifiers_.items():
+            rows = target.labels == label
+            if rows.any():
+                scores[rows] = classifier.predict_proba(target.posteriors[rows])[:, 1]
+        return scores
+
+    def predict(self, target: Observation) -> np.ndarray:
+        """True where the attack says "member", (n,) bool."""
+        return self.score_samples(target) > self.threshold_
+
+
+def _check_shadow(shadow):
+    if shadow.member.all() or not shadow.member.any():
+        raise ValueError("shadow must hold members and non-members, got "
+                         f"{shadow.member.sum()} members among {len(shadow)} records")
+
+
+def _refuse_own(target, fitted_on):
+    """An attack that has seen the answers proves nothing."""
+    if np.shares_memory(target.posteriors, fitted_on):
+        raise ValueError("target is the observation that the attack was fitted on: fit the "
+                         "attack on a shadow model of the adversary's own")

@@ -7,6 +7,7 @@ layer over the stack is one batched matrix product, and everything else is the s
 
 import inspect
 import os
+import re
 import sys
 import tempfile
 import warnings
@@ -28,7 +29,7 @@ from mlleaks_helpers.models import Builder
 if "OMP_NUM_THREADS" in os.environ:  # joblib and Dask set it so that workers share the cores
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", os.environ["OMP_NUM_THREADS"])
 
-import tensorflow as tf  # noqa: E402  the backend has loaded it, quietly
+import tensorflow as tf
 
 LARGEST_GROUP = 16  # models; beyond it a step no longer gets cheaper
 GROUP_MEMORY = 500e6  # bytes for the weights, optimizer and own records of one group
@@ -88,14 +89,14 @@ def train_many(build: Builder, dataset: Dataset, included: np.ndarray, *,
                                          seeds[parts[number]], epochs, batch_size)
             for number in todo
         )
-        reasons = set()
+        told = False
         for number, answer, reason in jobs:
             posteriors[parts[number]] = answer
             if files[number] is not None:
                 _write(files[number], answer)
-            if reason and not reasons:
+            if reason and not told:
                 warnings.warn(f"trained one after the other: {reason}", stacklevel=2)
-            reasons.add(reason)
+                told = True
             bar.update(len(answer))
     return posteriors
 
@@ -143,14 +144,8 @@ def _fingerprint(model, dataset, query, epochs, batch_size):
 
 
 def _config(model):
-    """Architecture and compilation as text, with layers numbered where Keras counts names up."""
-    compiled = {"loss": model.loss, **(model.get_compile_config() or {})}
-    compiled["optimizer"] = {**model.optimizer.get_config(), "name": None,
-                             "class": type(model.optimizer).__name__}
-    text = model.to_json() + repr(compiled)
-    for number, layer in enumerate([model, *model.layers]):
-        text = text.replace(f'"{layer.name}"', f'"{number}"')
-    return text
+    """Architecture and compilation as text, without the numbers that Keras counts up in names."""
+    return re.sub(r'("name": "\w+?)(_\d+)?"', r'\1"', model.to_json())
 
 
 def _write(file, posteriors):
@@ -168,8 +163,12 @@ def _train_group(number, build, x, y, query, name, classes, prepare, included, s
     """Returns `number`, posteriors (group, queries, classes) and why not stacked, or None."""
     dataset = Dataset(name, x, y, classes, prepare)
     rows = [np.flatnonzero(row) for row in included]
-    fitted = [clone(prepare).fit(x[r]) for r in (rows if _fits(prepare) else rows[:1])]
-    tables = [p.transform(x[r] if _fits(prepare) else x) for p, r in zip(fitted, rows, strict=False)]
+    if _fits(prepare):
+        fitted = [clone(prepare).fit(x[r]) for r in rows]
+        tables = [one.transform(x[r]) for one, r in zip(fitted, rows, strict=True)]
+    else:
+        fitted = [clone(prepare).fit(x)]
+        tables = [fitted[0].transform(x)]
     shape = tables[0].shape[1:]
     model = build(shape, len(classes))
     reason = _obstacle(model)
@@ -271,8 +270,8 @@ def _penalty(layers, weights):
     total, weights = 0.0, iter(weights)
     for layer in layers:
         if isinstance(layer, keras.layers.Dense):
-            for regularizer in (layer.kernel_regularizer, layer.bias_regularizer)[: 1 + layer.use_bias]:
-                weight = next(weights)
+            for name in ("kernel", "bias")[: 1 + layer.use_bias]:
+                regularizer, weight = getattr(layer, f"{name}_regularizer"), next(weights)
                 total += regularizer(weight) if regularizer else 0.0
     return total
 
@@ -287,7 +286,7 @@ def _epoch(recipe):
             chosen = tf.maximum(index[number], 0)
             real = tf.cast(index[number] >= 0, tf.float32)
             size = tf.reduce_sum(real, axis=1)
-            active = size > 0
+            active = tf.cast(size > 0, tf.float32)
             share = real / tf.maximum(size, 1)[:, None]
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(weights)
@@ -296,14 +295,11 @@ def _epoch(recipe):
                 each = keras.losses.sparse_categorical_crossentropy(tf.gather(y, chosen), answer)
                 loss = tf.reduce_sum(share * each) + _penalty(recipe.layers, weights)
             gradients = tape.gradient(loss, weights)
-            new_count = count + tf.cast(active, tf.float32)
-            old = list(zip(weights, *slots, strict=True))
-            new = [recipe.update(_column(new_count, g), g, *o)
-                   for g, o in zip(gradients, old, strict=True)]
-            kept = [[tf.where(_column(active, b), b, a) for a, b in zip(o, n, strict=True)]
-                    for o, n in zip(old, new, strict=True)]
-            weights, *slots = map(list, zip(*kept, strict=True))
-            return number + 1, weights, slots, new_count
+            count += active
+            new = [recipe.update(_column(count, g), _column(active, g), g, *old)
+                   for g, *old in zip(gradients, weights, *slots, strict=True)]
+            weights, *slots = map(list, zip(*new, strict=True))
+            return number + 1, weights, slots, count
 
         _, *state = tf.while_loop(lambda number, *_: number < index.shape[0], step,
                                   (tf.constant(0), weights, slots, count))
@@ -321,23 +317,27 @@ def _column(value, like):
 
 
 def _update_rule(optimizer):
-    """A function of step count, gradient, weight and slots to new weight and slots; slots."""
+    """One step of the optimizer on stacked weights, and how many slots it keeps for each.
+
+    count (K, 1, …) is each model's number of steps, active (K, 1, …) is 1, or 0 where a model
+    has no batch left in this epoch and must stay as it is.
+    """
     config = optimizer.get_config()
     rate = config["learning_rate"]
     if isinstance(optimizer, keras.optimizers.Adam):
         beta_1, beta_2, epsilon = (config[name] for name in ("beta_1", "beta_2", "epsilon"))
 
-        def adam(count, gradient, weight, mean, square):
-            mean += (gradient - mean) * (1 - beta_1)
-            square += (gradient**2 - square) * (1 - beta_2)
-            corrected = rate * tf.sqrt(1 - beta_2**count) / (1 - beta_1**count)
-            return weight - corrected * mean / (tf.sqrt(square) + epsilon), mean, square
+        def adam(count, active, gradient, weight, mean, square):
+            mean += (gradient - mean) * (active * (1 - beta_1))
+            square += (gradient**2 - square) * (active * (1 - beta_2))
+            step = active * rate * tf.sqrt(1 - beta_2**count) / (1 - beta_1**count)
+            return weight - step * mean / (tf.sqrt(square) + epsilon), mean, square
 
         return adam, 2
 
-    def sgd(count, gradient, weight, velocity):
-        velocity = config["momentum"] * velocity - rate * gradient
-        return weight + velocity, velocity
+    def sgd(count, active, gradient, weight, velocity):
+        velocity += active * ((config["momentum"] - 1) * velocity - rate * gradient)
+        return weight + active * velocity, velocity
 
     return sgd, 1
 

@@ -53,6 +53,19 @@ class Observation:
         return Observation(self.posteriors, self.labels, member)
 
 
+def pool(observations) -> Observation:
+    """Several observations as one, in order: what an adversary with many shadow models has.
+
+    Raises ValueError where they differ in the number of classes, or for none at all.
+    """
+    widths = sorted({seen.posteriors.shape[1] for seen in observations})
+    if len(widths) != 1:
+        raise ValueError("observations must be at least one, all with the same number of "
+                         f"classes, got {widths}")
+    return Observation(*(np.concatenate([getattr(seen, name) for seen in observations])
+                         for name in ("posteriors", "labels", "member")))
+
+
 def _check_posteriors(posteriors):
     if posteriors.ndim != 2 or 0 in posteriors.shape or posteriors.shape[1] < 2:
         raise ValueError("posteriors must be a table of at least one record and two classes, "

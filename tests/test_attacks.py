@@ -4,9 +4,15 @@ import numpy as np
 import pytest
 from sklearn.dummy import DummyClassifier
 
-from mlleaks_helpers.attacks import TopPosteriors, attack_mlp, attack_regression, top_posteriors
+from mlleaks_helpers.attacks import (
+    PerClass,
+    TopPosteriors,
+    attack_mlp,
+    attack_regression,
+    top_posteriors,
+)
 from mlleaks_helpers.metrics import auc, evaluate
-from mlleaks_helpers.observation import Observation
+from mlleaks_helpers.observation import Observation, pool
 
 
 def posteriors_of(rng, n, classes, confidence):
@@ -130,3 +136,58 @@ def test_a_shadow_without_non_members_is_refused():
     half = Observation(shadow.posteriors[:600], shadow.labels[:600], shadow.member[:600])
     with pytest.raises(ValueError, match="shadow must hold members and non-members, got 600"):
         TopPosteriors().fit(half)
+
+
+def test_each_class_has_an_attack_of_its_own():
+    """Members of even classes are surer, of odd classes less sure: one rule for all is blind."""
+    def seen(seed):
+        both = leaky(seed, n=2000, classes=4, gap=3)
+        swapped = np.where(both.labels % 2 == 0, both.member, ~both.member)
+        return Observation(both.posteriors, both.labels, swapped)
+
+    shadow, target = seen(0), seen(1)
+    assert evaluate(PerClass().fit(shadow), target).auc.low > 0.8
+    assert evaluate(TopPosteriors().fit(shadow), target).auc.value < 0.6
+
+
+def test_per_class_is_a_loop_over_the_classes():
+    shadow, target = leaky(0), leaky(1)
+    scores = PerClass().fit(shadow).score_samples(target)
+    for label in range(10):
+        mine, theirs = shadow.labels == label, target.labels == label
+        alone = attack_regression().fit(shadow.posteriors[mine], shadow.member[mine])
+        expected = alone.predict_proba(target.posteriors[theirs])[:, 1]
+        np.testing.assert_array_equal(scores[theirs], expected)
+
+
+def test_a_class_that_the_shadow_never_met_is_left_undecided():
+    shadow, target = leaky(0), leaky(1)
+    known = shadow.labels != 3
+    less = Observation(shadow.posteriors[known], shadow.labels[known], shadow.member[known])
+    attack = PerClass().fit(less)
+    unknown = target.labels == 3
+    assert (attack.score_samples(target)[unknown] == 0.5).all()
+    assert not attack.predict(target)[unknown].any()
+
+
+def test_per_class_does_not_peek_and_refuses_its_own_data():
+    shadow, target = leaky(0), leaky(1)
+    attack = PerClass().fit(shadow)
+    noise = target.shuffled(7)
+    np.testing.assert_array_equal(attack.score_samples(target), attack.score_samples(noise))
+    with pytest.raises(ValueError, match="fitted on"):
+        attack.score_samples(shadow)
+
+
+def test_pooled_shadows_keep_every_record_in_order():
+    one, two = leaky(0), leaky(1)
+    both = pool([one, two])
+    assert len(both) == len(one) + len(two)
+    np.testing.assert_array_equal(both.posteriors[len(one):], two.posteriors)
+    np.testing.assert_array_equal(both.member[len(one):], two.member)
+
+
+@pytest.mark.parametrize("observations", [[], [leaky(0), leaky(0, classes=4)]])
+def test_only_shadows_with_the_same_classes_can_be_pooled(observations):
+    with pytest.raises(ValueError, match="same number of classes"):
+        pool(observations)
