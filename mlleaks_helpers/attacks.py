@@ -116,7 +116,7 @@ class PerClass:
         return scores
 
     def predict(self, target: Observation) -> np.ndarray:
-        """True where the attack says "member", (n,) bool."""
+        """True where the score is above one half, (n,) bool: undecided is "not a member"."""
         return self.score_samples(target) > self.threshold_
 
 
