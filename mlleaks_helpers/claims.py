@@ -46,8 +46,8 @@ CLAIMS = {claim.id: claim for claim in [
     Claim(4, "Adversary 1 succeeds on Location", "III-B, Fig. 1", "R .87", "R", .84, .92),
     Claim(5, "Adversary 1 succeeds on News", "III-B, Fig. 1", "R .88", "R", .80, 1),
     Claim(6, "Adversary 1 fails on MNIST", "III-B, Fig. 1", "R .52", "R", .44, .56, {
-        "mnist5k": "1,250 training images, a fourteenth of the paper's, leave a gap of about .13 "
-                   "where the paper has .02, and the leak follows the gap."}),
+        "mnist5k": "1,250 training images, and another network, leave a gap several times the "
+                   "paper's .02."}),
     Claim(7, "Over data sets, the attack grows with the train–test gap", "III-B, Fig. 2",
           "rank correlation .89", "rank correlation of gap and R", .7, 1),
     Claim(8, "The attack grows with the number of epochs", "III-B, Fig. 3", "R .65 → .91",
