@@ -14,13 +14,14 @@ HELPERS := $(shell find mlleaks_helpers -type f ! -path '*/__pycache__/*')
 
 export TQDM_DISABLE = 1
 
-.PHONY: help book test bench lab lock clean
+.PHONY: help book test bench results lab lock clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make book    execute the chapters and publish them to _build/html/index.html"
 	@echo "make test    the same, then run every test (-j2 executes two chapters at a time)"
 	@echo "make bench   many models at once against one after the other"
+	@echo "make results  record the paper's experiments anew (SET= RECIPE= SEED=), where stale"
 	@echo "make lab     open the chapters in JupyterLab"
 	@echo "make lock    pin requirements.in anew"
 	@echo "make clean   remove _build"
@@ -32,6 +33,10 @@ test: book
 
 bench: $(READY)
 	$(PY) -m benchmarks.many
+
+results: $(READY)
+	$(PY) -m mlleaks_helpers.results $(if $(SET),--set $(SET)) $(if $(RECIPE),--recipe $(RECIPE)) \
+		$(if $(SEED),--seed $(SEED))
 
 lab: $(READY)
 	$(PY) -m jupyterlab book

@@ -6,8 +6,10 @@ sees the target, and no attack reads `member` of what it scores.
 """
 
 import numpy as np
+from scipy.special import entr, xlog1py
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_curve
 from sklearn.neural_network import MLPClassifier
 
 from mlleaks_helpers.observation import Observation
@@ -120,6 +122,94 @@ class PerClass:
         return self.score_samples(target) > self.threshold_
 
 
+def _log_likelihood(posteriors, labels):
+    return np.log(np.maximum(_of_label(posteriors, labels), TINY))
+
+
+def _modified_entropy(posteriors, labels):
+    right, others = _of_label(posteriors, labels), posteriors.copy()
+    others[np.arange(len(labels)), labels] = 0
+    surprise = np.maximum(xlog1py(others, -np.minimum(others, 1)), np.log(TINY))
+    return (1 - right) * np.log(np.maximum(right, TINY)) + surprise.sum(axis=1)
+
+
+def _of_label(posteriors, labels):
+    return posteriors[np.arange(len(labels)), labels]
+
+
+TINY = 1e-30
+STATISTICS = {
+    "maximum": lambda posteriors, labels: posteriors.max(axis=1),
+    "deviation": lambda posteriors, labels: posteriors.std(axis=1),
+    "entropy": lambda posteriors, labels: -entr(posteriors).sum(axis=1),
+    "loss": _log_likelihood,
+    "modified entropy": _modified_entropy,
+}
+WITHOUT_LABEL = ("maximum", "deviation", "entropy")
+
+
+class Threshold:
+    """Adversary 3: one number for each record, and a threshold on it. No shadow, no training.
+
+    statistic   "maximum", "deviation" or "entropy" of the posteriors (Section V-B), which need no
+                label; "loss" (Yeom et al. 2018) and "modified entropy" (Song and Mittal 2021) need
+                the record's true label. Entropies and losses count negative: higher = member
+    threshold   call records at or above it members; `pick_threshold` finds one, and so does `fit`
+                for an adversary who has a shadow model after all. Scores need none.
+    """
+
+    def __init__(self, statistic: str = "maximum", threshold: float | None = None):
+        if statistic not in STATISTICS:
+            raise ValueError(f"statistic is {statistic!r}: known are {', '.join(STATISTICS)}")
+        self.statistic = statistic
+        self.threshold = threshold
+
+    def fit(self, shadow: Observation) -> "Threshold":
+        """Take the threshold with the highest balanced accuracy on a shadow model."""
+        _check_shadow(shadow)
+        scores = self.score_samples(shadow)
+        fpr, tpr, thresholds = roc_curve(shadow.member, scores, drop_intermediate=False)
+        self.threshold = float(thresholds[np.argmax(tpr - fpr)])
+        self.fitted_on_ = shadow.posteriors
+        return self
+
+    def score_samples(self, target: Observation) -> np.ndarray:
+        """The statistic of each record, (n,).
+
+        Raises ValueError for the very observation that the attack was fitted on.
+        """
+        _refuse_own(target, getattr(self, "fitted_on_", None))
+        return STATISTICS[self.statistic](np.asarray(target.posteriors, float), target.labels)
+
+    def predict(self, target: Observation) -> np.ndarray:
+        """True where the statistic reaches the threshold, (n,) bool."""
+        if self.threshold is None:
+            raise ValueError("threshold is None: give one, for example from pick_threshold")
+        return self.score_samples(target) >= self.threshold
+
+
+def pick_threshold(random: np.ndarray, *, top: float = 10, statistic: str = "maximum") -> float:
+    """The threshold that the highest `top` per cent of random queries reach (Section V-B, Fig. 10).
+
+    random     (n, classes) the target's posteriors for random records; nobody trained on noise,
+               so these are non-members
+    top        per cent; the paper recommends 10. More means a lower threshold: more records are
+               called members
+    statistic  one of those that need no label
+
+    Raises ValueError where `random` is None, as it is for text and mixed columns.
+    """
+    if random is None:
+        raise ValueError("random is None: for this kind of data nobody knows what a random record "
+                         "is, so no threshold can be picked this way")
+    if not 0 < top < 100:
+        raise ValueError(f"top must lie between 0 and 100 per cent, got {top}")
+    if statistic not in WITHOUT_LABEL:
+        raise ValueError(f"statistic is {statistic!r}: random records have no label, so it must be "
+                         f"one of {', '.join(WITHOUT_LABEL)}")
+    return float(np.percentile(STATISTICS[statistic](np.asarray(random, float), None), 100 - top))
+
+
 def _check_shadow(shadow):
     if shadow.member.all() or not shadow.member.any():
         raise ValueError("shadow must hold members and non-members, got "
@@ -128,6 +218,6 @@ def _check_shadow(shadow):
 
 def _refuse_own(target, fitted_on):
     """An attack that has seen the answers proves nothing."""
-    if np.shares_memory(target.posteriors, fitted_on):
+    if fitted_on is not None and np.shares_memory(target.posteriors, fitted_on):
         raise ValueError("target is the observation that the attack was fitted on: fit the "
                          "attack on a shadow model of the adversary's own")

@@ -21,6 +21,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.datasets import (
     fetch_20newsgroups,
     fetch_lfw_people,
+    fetch_olivetti_faces,
     fetch_openml,
     load_breast_cancer,
     load_digits,
@@ -42,7 +43,9 @@ PAPER = (
     *("mnist", "fashion_mnist", "cifar10", "cifar100", "news", "lfw", "location", "adult"),
     *(f"purchase-{k}" for k in shoppers.CLASS_COUNTS),
 )
-IMAGES = ("digits", "mnist5k", "mnist", "fashion_mnist", "cifar10", "cifar100", "lfw")
+BESIDE = ("olivetti", *(f"retail-{k}" for k in shoppers.CLASS_COUNTS))
+KNOWN = BUILT_IN + PAPER + BESIDE
+IMAGES = ("digits", "mnist5k", "mnist", "fashion_mnist", "cifar10", "cifar100", "lfw", "olivetti")
 LFW_MIN_IMAGES = 40  # "more than 40" in the paper, but its 19 people are those with 40 or more
 
 LOCATION_URL = "https://github.com/privacytrustlab/datasets/raw/master/dataset_location.tgz"
@@ -143,22 +146,36 @@ def split(dataset: Dataset, *, size: int | None = None, seed: int = 0) -> Split:
     return Split(*(dataset.take(part) for part in order[: 4 * size].reshape(4, size)))
 
 
+def random_records(dataset: Dataset, count: int = 1_000, *, seed: int = 0) -> np.ndarray:
+    """Records of noise in the shape of `dataset`'s: uniform pixels, or a fair coin for each bit.
+
+    They are what adversary 3 asks to find a threshold (Section V-B). Raises ValueError for text and
+    for columns of mixed kinds: what a random one looks like, nobody can say.
+    """
+    if dataset.x.dtype != np.uint8:
+        raise ValueError(f"dataset is {dataset.name}, with records of {dataset.x.dtype}: random "
+                         "records are defined for pixels and bits (uint8) only")
+    shape = (count, *dataset.x.shape[1:])
+    return np.random.default_rng(seed).integers(
+        int(dataset.x.max()) + 1, size=shape, dtype=np.uint8)
+
+
 def load(name: str) -> Dataset:
     """Load a data set by name; the data sheets describe each.
 
-    The sets in `BUILT_IN` need no download. Those in `PAPER` come from the cache, the folder
-    `$MLLEAKS_DATA` or else the platform's user cache folder, and if they are not there, from
-    their official source, which fills the cache. Raises ValueError for an unknown name and
-    DataUnavailable for a set that is neither cached nor reachable.
+    The sets in `BUILT_IN` need no download. Those in `PAPER`, and those measured `BESIDE` them,
+    come from the cache, the folder `$MLLEAKS_DATA` or else the platform's user cache folder, and
+    if they are not there, from their official source, which fills the cache. Raises ValueError
+    for an unknown name and DataUnavailable for a set that is neither cached nor reachable.
     """
     if name in BUILT_IN:
         x, y, classes = _built_in(name)
         return Dataset(name, x, y, tuple(map(str, classes)), _prepare(name))
-    if name in PAPER:
+    if name in KNOWN:
         return _load_cached(name)
-    close = difflib.get_close_matches(str(name), BUILT_IN + PAPER, n=1)
+    close = difflib.get_close_matches(str(name), KNOWN, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
-    raise ValueError(f"name is {name!r}: known are {', '.join(BUILT_IN + PAPER)}.{hint}")
+    raise ValueError(f"name is {name!r}: known are {', '.join(KNOWN)}.{hint}")
 
 
 # ---------------------------------------------------------------- preparing records for a model
@@ -237,7 +254,10 @@ def _built_in(name: str) -> tuple:
 
 def _cache_file(name: str) -> Path:
     folder = os.environ.get("MLLEAKS_DATA") or pooch.os_cache("mlleaks")
-    return Path(folder).expanduser() / ("news.jsonl.gz" if name == "news" else f"{name}.npz")
+    if name == "news":
+        return Path(folder).expanduser() / "news.jsonl.gz"
+    file = "retail" if name.startswith("retail-") else name
+    return Path(folder).expanduser() / f"{file}.npz"
 
 
 def _load_cached(name: str) -> Dataset:
@@ -255,7 +275,12 @@ def _load_cached(name: str) -> Dataset:
 
 def _read_npz(name: str, path: Path) -> Dataset:
     with np.load(path, allow_pickle=False) as arrays:
-        x, y, classes = arrays["x"], arrays["y"].astype(np.int64), arrays["classes"]
+        if name.startswith("retail-"):  # one file holds the labels of every number of groups
+            k = int(name.removeprefix("retail-"))
+            labels, classes = arrays[f"y{k}"], range(1, k + 1)
+        else:
+            labels, classes = arrays["y"], arrays["classes"]
+        x, y = arrays["x"], labels.astype(np.int64)
         is_categorical = arrays["is_categorical"] if name == "adult" else None
     if name == "lfw":
         x, y, classes = _frequent(x, y, classes, LFW_MIN_IMAGES)
@@ -288,7 +313,7 @@ def _read_news(path: Path) -> Dataset:
 
 
 @contextmanager
-def _replacing(path: Path):
+def replacing(path: Path):
     """Give a file to write; it becomes `path` only if the block ends without an exception."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
@@ -303,7 +328,7 @@ def _replacing(path: Path):
 def _fill_cache(name: str, path: Path) -> None:
     source, fetch = _source(name)
     try:
-        with _replacing(path) as part:
+        with replacing(path) as part:
             fetch(part)
     except Exception as error:  # keras.utils.get_file raises bare Exceptions
         raise DataUnavailable(
@@ -322,9 +347,12 @@ def _source(name: str) -> tuple[str, Callable[[Path], None]]:
         return f"keras.datasets.{name}", lambda part: _fetch_keras(name, part)
     if name.startswith("purchase-"):
         return "Kaggle's Acquire Valued Shoppers challenge", _fetch_purchase
+    if name.startswith("retail-"):
+        return "the FIMI repository's retail.dat", _fetch_retail
     return {
         "news": ("sklearn.datasets.fetch_20newsgroups", _fetch_news),
         "lfw": ("sklearn.datasets.fetch_lfw_people", _fetch_lfw),
+        "olivetti": ("sklearn.datasets.fetch_olivetti_faces", _fetch_olivetti),
         "adult": ("sklearn.datasets.fetch_openml", _fetch_adult),
         "location": (LOCATION_URL, _fetch_location),
     }[name]
@@ -356,6 +384,12 @@ def _fetch_lfw(part: Path) -> None:
     )
     people = [f"person {i:02d}" for i in range(len(bunch.target_names))]
     np.savez(part, x=np.rint(255 * bunch.images).astype(np.uint8), y=bunch.target, classes=people)
+
+
+def _fetch_olivetti(part: Path) -> None:
+    bunch = fetch_olivetti_faces()
+    images = np.rint(255 * bunch.images[..., None]).astype(np.uint8)
+    np.savez(part, x=images, y=bunch.target, classes=[f"person {i:02d}" for i in range(40)])
 
 
 def _fetch_adult(part: Path) -> None:
@@ -391,3 +425,7 @@ def _fetch_location(part: Path) -> None:
 
 def _fetch_purchase(part: Path) -> None:
     raise FileNotFoundError("it needs an account, so it is not downloaded here")
+
+
+def _fetch_retail(part: Path) -> None:
+    raise FileNotFoundError("its items are counted and grouped by hand, so it is not fetched")

@@ -6,6 +6,9 @@ serves the target, the shadow and every defense. Any function of that form will 
 
 from collections.abc import Callable
 
+import numpy as np
+from sklearn.base import clone
+
 from mlleaks_helpers.backend import keras
 
 Builder = Callable[[tuple[int, ...], int], keras.Model]
@@ -15,7 +18,8 @@ def mlp(hidden: int = 128, *, learning_rate: float = 0.001, l2: float = 1e-7) ->
     """The paper's network for tables and text: one hidden layer of tanh units, then softmax.
 
     The architecture is from the paper, Section III-B; tanh, the learning rate and the L2
-    penalty on the weights are from the authors' released code.
+    penalty on the weights are from the authors' released code. `learning_rate` may also be a
+    schedule of Keras's.
     """
     if hidden < 1:
         raise ValueError(f"hidden must be at least 1 unit, got {hidden}")
@@ -74,12 +78,46 @@ def softmax_regression(*, learning_rate: float = 0.01, l2: float = 1e-7) -> Buil
     return build
 
 
+def classical(estimator) -> Builder:
+    """A Builder of fresh copies of a scikit-learn classifier, which `train` trains like any model.
+
+    With `random_state=None` the copy draws from the generator that `train` seeds.
+    """
+
+    def build(input_shape, classes):
+        return Classical(clone(estimator), classes)
+
+    return build
+
+
+class Classical:
+    """A scikit-learn classifier that is fitted and asked as a Keras model is."""
+
+    history = None
+
+    def __init__(self, estimator, classes: int):
+        self.estimator = estimator
+        self.classes = classes
+
+    def fit(self, x, y, **_):
+        self.estimator.fit(x.reshape(len(x), -1), y)
+        return self
+
+    def __call__(self, x, training=False) -> np.ndarray:
+        """Posteriors (n, classes) float32; a class that was not in the training part gets 0."""
+        posteriors = np.zeros((len(x), self.classes), np.float32)
+        posteriors[:, self.estimator.classes_] = self.estimator.predict_proba(
+            x.reshape(len(x), -1))
+        return posteriors
+
+
 def _penalty(l2):
     return keras.regularizers.L2(l2) if l2 else None
 
 
 def _compiled(layers, classes, learning_rate, l2):
-    output = keras.layers.Dense(classes, "softmax", kernel_regularizer=_penalty(l2))
+    output = keras.layers.Dense(classes, "softmax", kernel_regularizer=_penalty(l2),
+                                dtype="float32")
     model = keras.Sequential([*layers, output])
     model.compile(keras.optimizers.Adam(learning_rate), "sparse_categorical_crossentropy",
                   metrics=["accuracy"])

@@ -19,7 +19,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import Bunch
 
 from mlleaks_helpers import data, shoppers
-from mlleaks_helpers.data import Dataset, DataUnavailable, PerPixel, load, split
+from mlleaks_helpers.data import Dataset, DataUnavailable, PerPixel, load, random_records, split
 
 PACKS = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
 OFFICIAL_ARCHIVE = PACKS / "upstream" / "dataset_location.tgz"
@@ -135,7 +135,7 @@ def test_built_in(name, shape, dtype, n_classes, low, high):
 
 def test_unknown_name_lists_the_known_ones():
     with pytest.raises(
-        ValueError, match=r"'mnist5': known .* purchase-100\. Did you mean 'mnist5k'\?"
+        ValueError, match=r"'mnist5': known .* retail-100\. Did you mean 'mnist5k'\?"
     ):
         load("mnist5")
 
@@ -262,6 +262,43 @@ def test_packed_faces_are_the_19_people_with_40_images(packs):
     assert len(dataset.classes) == 19
     assert dataset.x.shape == (len(dataset), 64, 64, 3)
     assert np.bincount(dataset.y, minlength=19).min() >= 40
+
+
+def test_packed_olivetti(packs):
+    packs("olivetti")
+    dataset = load("olivetti")
+    assert (dataset.x.shape, dataset.x.dtype) == ((400, 64, 64, 1), np.uint8)
+    assert np.bincount(dataset.y).tolist() == [10] * 40
+
+
+def test_packed_retail_is_one_table_with_five_sets_of_labels(packs):
+    packs("retail")
+    sets = {k: load(f"retail-{k}") for k in (2, 100)}
+    for k, dataset in sets.items():
+        assert dataset.name == f"retail-{k}" and len(dataset.classes) == k
+        assert dataset.x.shape == (41_548, 600) and len(np.unique(dataset.y)) == k
+    np.testing.assert_array_equal(sets[2].x, sets[100].x)
+
+
+def test_retail_says_that_it_is_never_downloaded(cache):
+    with pytest.raises(DataUnavailable, match=r"retail-10 is not in the cache .*retail\.npz"):
+        load("retail-10")
+
+
+@pytest.mark.parametrize("name, largest", [("digits", 16), ("mnist5k", 255), ("shoppers-2", 1)])
+def test_random_records_look_like_nothing_but_fit(name, largest):
+    dataset = load(name)
+    noise = random_records(dataset, 500, seed=1)
+    assert noise.shape == (500, *dataset.x.shape[1:]) and noise.dtype == np.uint8
+    assert noise.min() == 0 and noise.max() == largest
+    assert noise.mean() == pytest.approx(largest / 2, rel=0.02)
+    np.testing.assert_array_equal(noise, random_records(dataset, 500, seed=1))
+    assert (noise != random_records(dataset, 500, seed=2)).any()
+
+
+def test_a_random_text_or_measurement_is_not_defined():
+    with pytest.raises(ValueError, match="breast_cancer, with records of float32: random records"):
+        random_records(load("breast_cancer"))
 
 
 def test_any_set_in_the_cache_format_loads(cache):

@@ -7,9 +7,10 @@ import sys
 import keras
 import numpy as np
 import pytest
+from sklearn.ensemble import RandomForestClassifier
 
 from mlleaks_helpers.data import Dataset, load, split
-from mlleaks_helpers.models import cnn, mlp, softmax_regression
+from mlleaks_helpers.models import classical, cnn, mlp, softmax_regression
 from mlleaks_helpers.training import Trained, observe, train
 
 PARTS = split(load("digits"), seed=0)
@@ -121,3 +122,28 @@ def test_a_script_hears_nothing_from_tensorflow():
 def test_only_training_needs_tensorflow(module):
     check = f"import sys, mlleaks_helpers.{module}; assert 'tensorflow' not in sys.modules"
     subprocess.run([sys.executable, "-c", check], check=True)
+
+
+def test_a_scikit_learn_classifier_trains_and_answers_like_any_model():
+    build = classical(RandomForestClassifier(20))
+    forest, again = (train(build, PARTS.target_train, seed=1) for _ in range(2))
+    seen = observe(forest, PARTS.target_train, PARTS.target_out)
+    assert seen.accuracy[0] == 1 and seen.accuracy[1] > 0.85
+    np.testing.assert_array_equal(seen.posteriors[:9],
+                                  again.posteriors(PARTS.target_train.x[:9]))
+    direct = forest.model.estimator.predict_proba(
+        forest.prepare.transform(PARTS.target_out.x).reshape(len(PARTS.target_out), -1))
+    np.testing.assert_allclose(seen.posteriors[~seen.member], direct, atol=1e-6)
+
+
+def test_a_class_that_was_never_trained_on_has_no_posterior():
+    part = PARTS.target_train.take(PARTS.target_train.y != 3)
+    posteriors = train(classical(RandomForestClassifier(5)), part).posteriors(part.x[:9])
+    assert posteriors.shape == (9, 10) and (posteriors[:, 3] == 0).all()
+
+
+def test_a_learning_rate_may_be_a_schedule():
+    steps = 5 * -(-len(PARTS.target_train) // 100)
+    schedule = keras.optimizers.schedules.CosineDecay(0.001, steps)
+    trained = train(mlp(8, learning_rate=schedule), PARTS.target_train, epochs=5)
+    assert float(trained.model.optimizer.learning_rate) == pytest.approx(0, abs=1e-9)

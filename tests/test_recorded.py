@@ -1,0 +1,198 @@
+"""The recordings that come with the package, and what happens to damaged ones. NumPy only."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+from mlleaks_helpers import recorded as module
+from mlleaks_helpers.observation import Observation
+from mlleaks_helpers.recorded import Recorded, measured, recorded, to_arrays
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+SETS = {"adult", "cifar10", "cifar100", "lfw", "location", "mnist", "news", "olivetti",
+        *(f"retail-{k}" for k in (2, 10, 20, 50, 100))}
+KEPT = [(entry["set"], entry["recipe"], entry["seed"]) for entry in measured() if entry["sha256"]]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty folder of recordings, in place of the package's."""
+    monkeypatch.setattr(module, "FOLDER", tmp_path)
+    module._entries.cache_clear()
+    yield tmp_path
+    module._entries.cache_clear()
+
+
+def confident(n=200, classes=5, seed=0):
+    """Posteriors as they come: many of them within a millionth of 1."""
+    rng = np.random.default_rng(seed)
+    posteriors = softmax(rng.normal(scale=8, size=(n, classes)), axis=1).astype(np.float32)
+    return Observation(posteriors, posteriors.argmax(axis=1), np.arange(n) < n // 2)
+
+
+def test_every_set_is_there_and_seeds_for_an_interval():
+    assert {name for name, recipe, seed in KEPT if recipe == "plain"} == SETS
+    for name in SETS:
+        assert sum(key[:2] == (name, "plain") for key in KEPT) >= 3
+    tried = {}
+    for entry in measured():
+        tried.setdefault((entry["set"], entry["recipe"]), set()).add(entry["seed"])
+    assert all(len(seeds) >= 3 for seeds in tried.values()), tried
+
+
+def test_all_of_it_is_40_megabytes_at_most():
+    assert sum(path.stat().st_size for path in module.FOLDER.rglob("*")) <= 40e6
+
+
+def test_no_stray_file():
+    """Nothing half-written, nothing without the provenance that vouches for it."""
+    known = {module.file_of(*key) for key in KEPT}
+    known |= {module.file_of(entry["set"], entry["recipe"], entry["seed"]).with_suffix(".json")
+              for entry in measured()}
+    assert {path for path in module.FOLDER.rglob("*") if path.is_file()} == known
+
+
+@pytest.mark.parametrize("key", KEPT, ids="-".join(["{}"] * 3).format)
+def test_a_recording_is_what_its_provenance_says(key):
+    name, recipe, seed = key
+    seen = recorded(name, recipe, seed=seed)
+    kept, classes = seen.provenance["records_kept"], seen.provenance["classes"]
+    for observation in (seen.target, *seen.shadows):
+        assert observation.posteriors.shape == (2 * kept, classes)
+        assert observation.member.sum() == kept
+    assert len(seen.shadows) == seen.provenance["settings"]["shadows"]
+    assert (seen.random is None) == (name in ("adult", "news"))
+    assert (seen.part is None) == (recipe != "stacking")
+    if kept == seen.provenance["settings"]["size"]:
+        train, test = seen.target.accuracy
+        assert train == pytest.approx(seen.provenance["target"]["train"], abs=0.002)
+        assert test == pytest.approx(seen.provenance["target"]["test"], abs=0.002)
+
+
+@pytest.mark.parametrize("name", sorted(SETS))
+def test_half_precision_changes_no_result(name):
+    """Attacks on what is kept in float16 agree with those on the float32 posteriors."""
+    from mlleaks_helpers.results import measure
+
+    seen = recorded(name)
+    again, before = measure(seen.target, seen.shadow), seen.provenance["metrics_of_kept"]
+    for metric, value in before.items():
+        if metric != "tpr_at_1_percent":  # its threshold is one record's score
+            assert again[metric] == pytest.approx(value, abs=0.001), metric
+
+
+def test_log_posteriors_keep_confident_records_apart():
+    """Fails where posteriors themselves are halved: those near 1 would become ties."""
+    observation = confident()
+    arrays = to_arrays(observation, [observation], None, None)
+    back = np.exp(arrays["target"].astype(np.float64))
+    top, top_back = observation.posteriors.max(axis=1), back.max(axis=1)
+    assert np.abs(top_back - top)[top > 0.9].max() < 1e-4
+    assert len(np.unique(top_back)) > 0.9 * len(np.unique(top))
+    assert len(np.unique(top.astype(np.float16))) < 0.8 * len(np.unique(top))
+
+
+def test_a_posterior_of_zero_stays_zero():
+    posteriors = np.array([[1.0, 0.0], [0.25, 0.75]])
+    exact = Observation(posteriors, np.array([0, 1]), np.array([True, False]))
+    with np.errstate(all="raise"):
+        arrays = to_arrays(exact, [exact], None, None)
+    np.testing.assert_allclose(np.exp(arrays["target"].astype(float)), posteriors, atol=1e-4)
+
+
+def write(folder, name="tiny", seed=0, **changes):
+    from mlleaks_helpers import results
+
+    entry = {"set": name, "recipe": "plain", "seed": seed, "command": "make results SET=tiny"}
+    observation = confident()
+    results._write(entry | changes, to_arrays(observation, [observation], None, None))
+    return folder / name / f"plain-{seed}.npz"
+
+
+def test_it_comes_back(folder):
+    write(folder)
+    seen = recorded("tiny")
+    assert isinstance(seen, Recorded) and len(seen.shadows) == 1
+    np.testing.assert_allclose(seen.target.posteriors, confident().posteriors, atol=1e-3)
+    np.testing.assert_array_equal(seen.target.labels, confident().labels)
+    np.testing.assert_array_equal(seen.shadow.member, confident().member)
+
+
+@pytest.mark.parametrize("damage", [
+    lambda content: content[:-1],
+    lambda content: content[: len(content) // 2],
+    lambda content: b"",
+    lambda content: content[:500] + bytes([content[500] ^ 1]) + content[501:],
+])
+def test_a_damaged_file_is_named_and_never_read(folder, damage):
+    path = write(folder)
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(OSError, match=r"plain-0\.npz is damaged.*make results SET=tiny"):
+        recorded("tiny")
+
+
+def test_a_missing_file_is_named(folder):
+    write(folder).unlink()
+    with pytest.raises(FileNotFoundError, match=r"plain-0\.npz"):
+        recorded("tiny")
+
+
+def test_damaged_provenance_is_named(folder):
+    path = write(folder).with_suffix(".json")
+    path.write_text(path.read_text()[:-20])
+    with pytest.raises(OSError, match=r"plain-0\.json is damaged"):
+        recorded("tiny")
+
+
+@pytest.mark.parametrize("asked, message", [
+    ({"name": "cifar"}, "name is 'cifar': recorded are tiny"),
+    ({"name": "tiny", "recipe": "dropout"}, "recorded for tiny are plain"),
+    ({"name": "tiny", "seed": 7}, "seed is 7: .* kept for .0, 1."),
+])
+def test_what_is_not_recorded_says_what_is(folder, asked, message):
+    write(folder)
+    write(folder, seed=1)
+    with pytest.raises(ValueError, match=message):
+        recorded(**asked)
+
+
+def test_metrics_without_posteriors_are_measured_but_not_recorded(folder):
+    from mlleaks_helpers import results
+
+    write(folder)
+    results._write({"set": "tiny", "recipe": "plain", "seed": 1, "command": ""}, None)
+    assert [entry["seed"] for entry in measured()] == [0, 1]
+    with pytest.raises(ValueError, match="kept for .0."):
+        recorded("tiny", seed=1)
+
+
+def test_a_wheel_brings_them_along(tmp_path):
+    """Installed without a checkout beside it, and without Keras in the way."""
+    subprocess.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps",
+                    "--no-build-isolation", "--no-index", "--wheel-dir", tmp_path, REPOSITORY],
+                   check=True)
+    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
+        wheel.extractall(tmp_path / "installed")
+    code = ("import sys; from mlleaks_helpers.recorded import recorded, __file__ as file;"
+            "print(file); print(len(recorded('location').target));"
+            "assert 'keras' not in sys.modules")
+    printed = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, text=True,
+                             stdout=subprocess.PIPE,
+                             env=os.environ | {"PYTHONPATH": str(tmp_path / "installed")}).stdout
+    file, records = printed.split()
+    assert str(tmp_path) in file and int(records) == 2_504
+
+
+def test_provenance_tells_how_to_make_it_again():
+    for entry in measured():
+        assert entry["command"].startswith(f"make results SET={entry['set']} ")
+        assert {"settings", "key", "versions", "seconds_a_model"} <= set(entry)
+        text = json.dumps(entry)
+        assert "/home/" not in text and "/tmp/" not in text
