@@ -19,6 +19,7 @@ import shutil
 import sys
 import textwrap
 from dataclasses import replace
+from functools import cache
 from importlib.metadata import version
 
 import numpy as np
@@ -50,12 +51,14 @@ VALUES_KEPT = 150_000  # of each part: all records of most sets, 1,500 of CIFAR-
 
 
 def plan() -> list[tuple[str, str, int]]:
-    """Every experiment, (set, recipe, seed): those whose posteriors are kept come first."""
+    """Every experiment, (set, recipe, seed), in an order in which the quick ones come first."""
     jobs = [(name, recipe, seed) for name in SIZES if not name.startswith("purchase-")
             for recipe in RECIPES if not (recipe == "stacking" and name in TOO_SMALL_TO_STACK)
             for seed in range(5 if name == "location" else 3)]
     jobs += [("location", recipe, seed) for recipe in LOCATION_RECIPES for seed in range(5)]
-    return sorted(jobs, key=lambda job: (not _keeps_posteriors(*job), job[2], job[1] != "plain"))
+    slow = ("mnist", "cifar10", "cifar100", "news")
+    return sorted(jobs, key=lambda job: (
+        job[0] in slow, not _keeps_posteriors(*job), job[2], job[1] != "plain"))
 
 
 def _keeps_posteriors(name: str, recipe: str, seed: int) -> bool:
@@ -128,6 +131,7 @@ def builder(how: dict, records: int) -> models.Builder:
 def make(name: str, recipe: str, seed: int) -> None:
     """Train, ask and record one experiment."""
     how, dataset = settings(name, recipe), data.load(name)
+    made_with = key(name, recipe, seed, dataset)
     parts = data.split(dataset, size=how["size"], seed=seed)
     trained = _train(how["target"], parts.target_train, seed)
     target = training.observe(trained, parts.target_train, parts.target_out)
@@ -142,7 +146,7 @@ def make(name: str, recipe: str, seed: int) -> None:
     rows = np.r_[:kept, how["size"] : how["size"] + kept]
     target_kept, shadows_kept = _rows(target, rows), [_rows(shadow, rows) for shadow in shadows]
     entry = {
-        "set": name, "recipe": recipe, "seed": seed, "key": key(name, recipe, seed, dataset),
+        "set": name, "recipe": recipe, "seed": seed, "key": made_with,
         "command": f"make results SET={name} RECIPE={recipe} SEED={seed}",
         "settings": how, "records_kept": kept, "classes": len(dataset.classes),
         "target": _accuracy(target), "shadow": _accuracy(shadows[0]),
@@ -221,6 +225,7 @@ def key(name: str, recipe: str, seed: int, dataset: data.Dataset) -> str:
     return _sha256(json.dumps(facts).encode())
 
 
+@cache
 def _without_docstrings(thing) -> str:
     tree = ast.parse(textwrap.dedent(inspect.getsource(thing)))
     for node in ast.walk(tree):
@@ -230,6 +235,7 @@ def _without_docstrings(thing) -> str:
     return ast.dump(tree)
 
 
+@cache
 def _digest(dataset: data.Dataset) -> str:
     x = dataset.x
     content = "\0".join(x).encode() if x.dtype == object else np.ascontiguousarray(x).tobytes()
@@ -277,7 +283,7 @@ def main() -> None:
     parser.add_argument("--set", choices=SIZES)
     parser.add_argument("--recipe")
     parser.add_argument("--seed", type=int)
-    parser.add_argument("--jobs", type=int, default=_default_jobs())
+    parser.add_argument("--jobs", type=int, help="default: one a core; with a GPU, one")
     asked = parser.parse_args()
     jobs = [job for job in plan() if all(want in (None, have) for want, have in zip(
         (asked.set, asked.recipe, asked.seed), job, strict=True))]
@@ -293,7 +299,7 @@ def main() -> None:
     # For the workers. One thread a model: the same bits however many models train at a time.
     os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1",
                    "TQDM_DISABLE": "1"}
-    with parallel_config("loky", n_jobs=asked.jobs, inner_max_num_threads=1):
+    with parallel_config("loky", n_jobs=asked.jobs or _default_jobs(), inner_max_num_threads=1):
         done = Parallel(return_as="generator_unordered")(delayed(_made)(*job) for job in todo)
         for job in tqdm(done, total=len(todo), desc="experiments", disable=False):
             tqdm.write(" ".join(map(str, job)))
@@ -311,4 +317,6 @@ def _default_jobs() -> int:
 
 
 if __name__ == "__main__":
-    main()
+    from mlleaks_helpers import results  # the workers get the module, not a copy of this script
+
+    results.main()

@@ -1,0 +1,223 @@
+"""Membership inference attacks with scikit-learn's verbs.
+
+`fit` takes what the adversary owns, `score_samples` and `predict` take the target's posteriors.
+Higher score = more likely a member, in every attack. An attack's threshold is fixed before it
+sees the target, and no attack reads `member` of what it scores.
+"""
+
+import numpy as np
+from scipy.special import entr, xlog1py
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_curve
+from sklearn.neural_network import MLPClassifier
+
+from mlleaks_helpers.observation import Observation
+
+
+def top_posteriors(posteriors: np.ndarray, k: int = 3) -> np.ndarray:
+    """The k largest posteriors of each record, high to low: (n, classes) → (n, k).
+
+    Which class they belong to is forgotten, so one attack model fits targets with any number of
+    classes. A model with fewer than k classes has no further posteriors: those columns are 0.
+    (ML-Leaks, Section III-B.)
+    """
+    if k < 1:
+        raise ValueError(f"k must be at least 1, got {k}")
+    top = np.sort(posteriors, axis=1)[:, ::-1][:, :k]
+    return np.pad(top, ((0, 0), (0, k - top.shape[1])))
+
+
+def attack_mlp(seed: int = 0) -> MLPClassifier:
+    """The paper's attack model: one hidden layer of 64 units (Section III-B)."""
+    return MLPClassifier((64,), learning_rate_init=0.01, batch_size=100, max_iter=200,
+                         n_iter_no_change=5, random_state=seed)
+
+
+def attack_regression() -> LogisticRegression:
+    """The attack model of the authors' released code: logistic regression."""
+    return LogisticRegression(C=1e6, max_iter=1000)
+
+
+class TopPosteriors:
+    """Adversaries 1 and 2 of ML-Leaks: a classifier on the top k posteriors of a shadow model.
+
+    They differ only in the data of the shadow that `fit` is given: the target's distribution
+    (adversary 1, Section III) or any other (adversary 2, Section IV).
+
+    k           posteriors to look at; the paper uses 3
+    classifier  any scikit-learn classifier with `predict_proba`; the paper's by default
+    """
+
+    def __init__(self, k: int = 3, classifier=None):
+        self.k = k
+        self.classifier = classifier
+
+    def fit(self, shadow: Observation) -> "TopPosteriors":
+        """Learn to tell the shadow's members from its non-members: the adversary knows both."""
+        _check_shadow(shadow)
+        classifier = attack_mlp() if self.classifier is None else clone(self.classifier)
+        self.classifier_ = classifier.fit(top_posteriors(shadow.posteriors, self.k), shadow.member)
+        self.threshold_ = 0.5
+        self.fitted_on_ = shadow.posteriors
+        return self
+
+    def score_samples(self, target: Observation) -> np.ndarray:
+        """The attack model's probability of "member" for each record, (n,).
+
+        Raises ValueError for the very observation that the attack was fitted on.
+        """
+        _refuse_own(target, self.fitted_on_)
+        features = top_posteriors(target.posteriors, self.k)
+        return self.classifier_.predict_proba(features)[:, 1]
+
+    def predict(self, target: Observation) -> np.ndarray:
+        """True where the attack says "member", (n,) bool."""
+        return self.score_samples(target) >= self.threshold_
+
+
+class PerClass:
+    """The baseline of Shokri et al. (2017): one attack model for each class.
+
+    Each looks at the whole posterior vector. So this adversary needs the true label of every
+    record that she asks about, and shadows that know the target's classes; `pool` puts the
+    observations of many shadows together.
+
+    classifier  any scikit-learn classifier with `predict_proba`; by default the one that
+                ML-Leaks compares itself with, logistic regression
+    """
+
+    def __init__(self, classifier=None):
+        self.classifier = classifier
+
+    def fit(self, shadow: Observation) -> "PerClass":
+        """Learn, for each class, to tell the shadows' members of it from the non-members."""
+        _check_shadow(shadow)
+        self.classifiers_ = {}
+        for label in np.unique(shadow.labels):
+            rows = shadow.labels == label
+            if len(np.unique(shadow.member[rows])) == 2:
+                fresh = attack_regression() if self.classifier is None else clone(self.classifier)
+                self.classifiers_[label] = fresh.fit(shadow.posteriors[rows], shadow.member[rows])
+        self.threshold_ = 0.5
+        self.fitted_on_ = shadow.posteriors
+        return self
+
+    def score_samples(self, target: Observation) -> np.ndarray:
+        """The probability of "member" by the attack model of each record's own class, (n,).
+
+        It is one half, undecided, for a class of which the shadows had no members or no
+        non-members. Raises ValueError for the very observation that the attack was fitted on.
+        """
+        _refuse_own(target, self.fitted_on_)
+        scores = np.full(len(target), 0.5)
+        for label, classifier in self.classifiers_.items():
+            rows = target.labels == label
+            if rows.any():
+                scores[rows] = classifier.predict_proba(target.posteriors[rows])[:, 1]
+        return scores
+
+    def predict(self, target: Observation) -> np.ndarray:
+        """True where the score is above one half, (n,) bool: undecided is "not a member"."""
+        return self.score_samples(target) > self.threshold_
+
+
+def _log_likelihood(posteriors, labels):
+    return np.log(np.maximum(_of_label(posteriors, labels), TINY))
+
+
+def _modified_entropy(posteriors, labels):
+    right, others = _of_label(posteriors, labels), posteriors.copy()
+    others[np.arange(len(labels)), labels] = 0
+    surprise = np.maximum(xlog1py(others, -np.minimum(others, 1)), np.log(TINY))
+    return (1 - right) * np.log(np.maximum(right, TINY)) + surprise.sum(axis=1)
+
+
+def _of_label(posteriors, labels):
+    return posteriors[np.arange(len(labels)), labels]
+
+
+TINY = 1e-30
+STATISTICS = {
+    "maximum": lambda posteriors, labels: posteriors.max(axis=1),
+    "deviation": lambda posteriors, labels: posteriors.std(axis=1),
+    "entropy": lambda posteriors, labels: -entr(posteriors).sum(axis=1),
+    "loss": _log_likelihood,
+    "modified entropy": _modified_entropy,
+}
+WITHOUT_LABEL = ("maximum", "deviation", "entropy")
+
+
+class Threshold:
+    """Adversary 3: one number for each record, and a threshold on it. No shadow, no training.
+
+    statistic   "maximum", "deviation" or "entropy" of the posteriors (Section V-B), which need no
+                label; "loss" (Yeom et al. 2018) and "modified entropy" (Song and Mittal 2021) need
+                the record's true label. Entropies and losses count negative: higher = member
+    threshold   call records at or above it members; `pick_threshold` finds one, and so does `fit`
+                for an adversary who has a shadow model after all. Scores need none.
+    """
+
+    def __init__(self, statistic: str = "maximum", threshold: float | None = None):
+        if statistic not in STATISTICS:
+            raise ValueError(f"statistic is {statistic!r}: known are {', '.join(STATISTICS)}")
+        self.statistic = statistic
+        self.threshold = threshold
+
+    def fit(self, shadow: Observation) -> "Threshold":
+        """Take the threshold with the highest balanced accuracy on a shadow model."""
+        _check_shadow(shadow)
+        scores = self.score_samples(shadow)
+        fpr, tpr, thresholds = roc_curve(shadow.member, scores, drop_intermediate=False)
+        self.threshold = float(thresholds[np.argmax(tpr - fpr)])
+        self.fitted_on_ = shadow.posteriors
+        return self
+
+    def score_samples(self, target: Observation) -> np.ndarray:
+        """The statistic of each record, (n,).
+
+        Raises ValueError for the very observation that the attack was fitted on.
+        """
+        _refuse_own(target, getattr(self, "fitted_on_", None))
+        return STATISTICS[self.statistic](np.asarray(target.posteriors, float), target.labels)
+
+    def predict(self, target: Observation) -> np.ndarray:
+        """True where the statistic reaches the threshold, (n,) bool."""
+        if self.threshold is None:
+            raise ValueError("threshold is None: give one, for example from pick_threshold")
+        return self.score_samples(target) >= self.threshold
+
+
+def pick_threshold(random: np.ndarray, *, top: float = 10, statistic: str = "maximum") -> float:
+    """The threshold that the highest `top` per cent of random queries reach (Section V-B, Fig. 10).
+
+    random     (n, classes) the target's posteriors for random records; nobody trained on noise,
+               so these are non-members
+    top        per cent; the paper recommends 10. More means a lower threshold: more records are
+               called members
+    statistic  one of those that need no label
+
+    Raises ValueError where `random` is None, as it is for text and mixed columns.
+    """
+    if random is None:
+        raise ValueError("random is None: for this kind of data nobody knows what a random record "
+                         "is, so no threshold can be picked this way")
+    if not 0 < top < 100:
+        raise ValueError(f"top must lie between 0 and 100 per cent, got {top}")
+    if statistic not in WITHOUT_LABEL:
+        raise ValueError(f"statistic is {statistic!r}: random records have no label, so it must be "
+                         f"one of {', '.join(WITHOUT_LABEL)}")
+    return float(np.percentile(STATISTICS[statistic](np.asarray(random, float), None), 100 - top))
+
+
+def _check_shadow(shadow):
+    if shadow.member.all() or not shadow.member.any():
+        raise ValueError("shadow must hold members and non-members, got "
+                         f"{shadow.member.sum()} members among {len(shadow)} records")
+
+
+def _refuse_own(target, fitted_on):
+    """An attack that has seen the answers proves nothing."""
+    if fitted_on is not None and np.shares_memory(target.posteriors, fitted_on):
+        raise ValueError("target is the observation that the attack was fitted on: fit the "
+                         "attack on a shadow model of the adversary's own")

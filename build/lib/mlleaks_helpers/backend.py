@@ -1,0 +1,29 @@
+"""Keras, imported once and without TensorFlow's start-up log.
+
+TensorFlow writes to file descriptor 2 while it loads, below Python's `sys.stderr`, so the
+descriptor itself is set aside during the import. Errors are Python exceptions and still show.
+"""
+
+import os
+from contextlib import contextmanager
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+@contextmanager
+def _stderr_set_aside():
+    stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(nowhere)
+
+
+with _stderr_set_aside():
+    import keras
+
+__all__ = ["keras"]

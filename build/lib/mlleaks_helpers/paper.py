@@ -1,0 +1,18 @@
+"""The paper's own numbers, figure by figure, and what it calls the data sets.
+
+Read off its figures and tables (arXiv 1806.01246, version 2). Precision and recall are averaged
+over the two classes in Figs. 1 to 7 and 13, and the member class's in Figs. 10 and 14.
+"""
+
+import json
+from pathlib import Path
+
+NUMBERS = json.loads(Path(__file__).with_name("paper_numbers.json").read_text())
+
+# `retail-k` stands in for Purchase-k, which cannot be had without an account.
+NAMES = {
+    "adult": "Adult", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "lfw": "Face",
+    "location": "Location", "mnist": "MNIST", "news": "News",
+    **{f"{family}-{k}": f"Purchase-{k}" for k in (2, 10, 20, 50, 100)
+       for family in ("purchase", "retail")},
+}
