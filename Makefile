@@ -12,6 +12,7 @@ EXECUTED := $(NOTEBOOKS:book/%=_build/source/%)
 SOURCE := $(EXECUTED) $(PAGES:book/%=_build/source/%)
 HELPERS := $(shell find mlleaks_helpers -type f ! -path '*/__pycache__/*')
 
+MAKEFLAGS += -j2  # two chapters at a time
 export TQDM_DISABLE = 1
 
 .PHONY: help book test bench results lab lock clean
@@ -19,7 +20,7 @@ export TQDM_DISABLE = 1
 
 help:
 	@echo "make book    execute the chapters and publish them to _build/html/index.html"
-	@echo "make test    the same, then run every test (-j2 executes two chapters at a time)"
+	@echo "make test    the same, then run every test"
 	@echo "make bench   many models at once against one after the other"
 	@echo "make results  record the paper's experiments anew (SET= RECIPE= SEED=), where stale"
 	@echo "make lab     open the chapters in JupyterLab"
