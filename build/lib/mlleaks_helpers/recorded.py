@@ -113,7 +113,7 @@ def _log16(posteriors):
 
 
 def _posteriors(logs):
-    return np.exp(logs.astype(np.float64))
+    return np.exp(logs.astype(np.float64)).astype(np.float32)
 
 
 def _small(labels):
