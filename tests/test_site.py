@@ -43,7 +43,8 @@ IN_MODE = "mode => (document.documentElement.dataset.theme ?? mode) === mode"
 
 OVERFLOW = "() => document.documentElement.scrollWidth - innerWidth"
 
-# WCAG's contrast of every piece of text with the nearest background behind it.
+# WCAG's contrast of every piece of text with the nearest background behind it. The cells of a
+# heat map are one picture, whose colours the page does not know: its labels are left out.
 PALE = r"""() => {
   const channels = (css) => css.match(/[\d.]+/g).map(Number);
   const luminance = (css) => {
@@ -60,7 +61,7 @@ PALE = r"""() => {
   };
   return [...document.querySelectorAll('article *')].filter(e =>
     [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()) && e.checkVisibility()
-    && !e.closest('mjx-assistive-mml, script, .headerlink')
+    && !e.closest('mjx-assistive-mml, script, .headerlink, .heatmap-label')
   ).map(e => {
     const style = getComputedStyle(e);
     const ink = e instanceof SVGElement ? style.fill : style.color;
