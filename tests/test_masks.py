@@ -8,11 +8,13 @@ import pytest
 from mlleaks_helpers.attacks import TopPosteriors, attack_regression
 from mlleaks_helpers.data import load, split
 from mlleaks_helpers.defenses import (
+    Mixtures,
     keep_top,
     l2,
     label_only,
     label_smoothing,
     memguard,
+    mixup,
     round_to,
     temperature,
 )
@@ -250,6 +252,42 @@ def test_label_smoothing_makes_a_model_less_sure():
     assert sure[0] > 0.9 > 0.8 > sure[1] > 0.6
 
 
+def test_mixtures_by_hand():
+    """Each record once, with another; the label's share is the record's; the last batch is short."""
+    x, y = np.arange(7.0)[:, None, None] * np.ones((2, 3)), np.eye(7)
+    mixtures = Mixtures(x, y, alpha=1.0, batch_size=3)
+    batches = [mixtures[number] for number in range(len(mixtures))]
+    assert [len(batch_x) for batch_x, _ in batches] == [3, 3, 1]
+    mixed_x, mixed_y = map(np.concatenate, zip(*batches, strict=True))
+    assert sorted(mixtures.pairs[0]) == sorted(mixtures.pairs[1]) == list(range(7))
+    for k, (one, other) in enumerate(mixtures.pairs.T):
+        share = mixtures.shares[k]
+        np.testing.assert_allclose(mixed_x[k], share * one + (1 - share) * other, rtol=1e-5)
+        np.testing.assert_allclose(mixed_y[k], share * y[one] + (1 - share) * y[other], rtol=1e-5)
+    before = mixtures.pairs.copy()
+    mixtures.on_epoch_end()
+    assert not np.array_equal(mixtures.pairs, before)
+
+
+def test_shares_follow_beta():
+    sizes = {alpha: Mixtures(np.zeros((20_000, 1)), None, alpha, 10).shares
+             for alpha in (0.1, 1.0, 10.0)}
+    for alpha, shares in sizes.items():  # the variance of Beta(a, a) is 1 / (8a + 4)
+        assert shares.mean() == pytest.approx(0.5, abs=0.02)
+        assert shares.var() == pytest.approx(1 / (8 * alpha + 4), rel=0.05)
+
+
+def test_mixup_trains_repeats_itself_and_is_less_sure():
+    fast = mlp(16, learning_rate=0.02)
+    plain, mixed, again, other = (
+        train(build, PARTS.target_train, epochs=12, seed=seed).posteriors(PARTS.target_out.x)
+        for build, seed in ((fast, 1), (mixup(fast), 1), (mixup(fast), 1), (mixup(fast), 2)))
+    np.testing.assert_array_equal(mixed, again)
+    assert not np.array_equal(mixed, other)
+    assert (mixed.argmax(axis=1) == PARTS.target_out.y).mean() > 0.85
+    assert mixed.max(axis=1).mean() < plain.max(axis=1).mean() - 0.1
+
+
 def no_network(input_shape, classes):
     return "a forest"
 
@@ -263,6 +301,8 @@ def no_network(input_shape, classes):
     (lambda: guarded(np.eye(3), budget=3), "budget must lie between 0 and 2, got 3"),
     (lambda: l2(mlp(), -1), "strength must not be negative, got -1"),
     (lambda: label_smoothing(mlp(), 1), "amount is the share that is spread, .* got 1"),
+    (lambda: mixup(mlp(), 0), "alpha must be positive, got 0"),
+    (lambda: mixup(no_network)((3,), 2), "mixup needs a Builder of Keras models, got str"),
     (lambda: l2(no_network, 0.1)((3,), 2), "l2 needs a Builder of Keras models, got str"),
     (lambda: label_smoothing(no_network)((3,), 2), "label_smoothing needs a Builder .* got str"),
 ])
