@@ -226,14 +226,18 @@ def null_control(scores, member, *, draws: int = 1_000, seed: int = 0) -> Interv
     return _middle(values.mean(), values)
 
 
-def mean_interval(values) -> Interval:
-    """Mean over independent repetitions (seeds), with Student's t interval; at least two."""
+def mean_interval(values, within=(-np.inf, np.inf)) -> Interval:
+    """Mean over independent repetitions (seeds), with Student's t interval; at least two.
+
+    `within`: where such a mean can lie at all, (0, 1) for shares; the interval ends there.
+    """
     values = np.asarray(values, float)
     if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():
         raise ValueError(f"values must be at least two finite numbers, one a seed, got {values}")
     half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
     mean = values.mean()
-    return Interval(float(mean), float(mean - half), float(mean + half))
+    low, high = np.clip([mean - half, mean + half], *within)
+    return Interval(float(mean), float(low), float(high))
 
 
 def _parted(values, member) -> tuple[np.ndarray, np.ndarray]:

@@ -121,6 +121,14 @@ def test_mean_interval_covers_the_mean_of_five_seeds():
     assert 0.93 <= covered / 2000 <= 0.97
 
 
+def test_an_interval_of_shares_ends_where_shares_end():
+    shares, free = [0.1, 0.9, 0.99], metrics.mean_interval([0.1, 0.9, 0.99])
+    cut = metrics.mean_interval(shares, within=(0, 1))
+    assert free.low < 0 < 1 < free.high
+    assert (cut.value, cut.low, cut.high) == (free.value, 0, 1)
+    assert metrics.mean_interval([0.5, 0.51], within=(0, 1)) == metrics.mean_interval([0.5, 0.51])
+
+
 @pytest.mark.parametrize("value, scores", [(1, [3.0, 4, 1, 2]), (0, [1.0, 2, 3, 4])])
 def test_a_perfect_ranking_of_few_records_is_not_certain(value, scores):
     got = metrics.auc(scores, [True, True, False, False])
