@@ -12,8 +12,10 @@ EXECUTED := $(NOTEBOOKS:book/%=_build/source/%)
 SOURCE := $(EXECUTED) $(PAGES:book/%=_build/source/%)
 HELPERS := $(shell find mlleaks_helpers -type f ! -path '*/__pycache__/*')
 
-MAKEFLAGS += -j2  # two chapters at a time
+# Two chapters at a time; threads within the small fits of attacks would only get in their way.
+MAKEFLAGS += -j2
 export TQDM_DISABLE = 1
+export OMP_NUM_THREADS = 1
 
 .PHONY: help book test bench results lab lock clean
 .DELETE_ON_ERROR:
