@@ -36,6 +36,7 @@ FAULTS = r"""() => {
     ...all('mjx-merror').map(m => `formula: ${m.title || m.innerText}`),
     ...all('.traceback, .stderr').map(e => `error output: ${e.innerText.slice(0, 80)}`),
     ...(/\\\(|\\\[|\$\$/.test(prose?.textContent) ? ['raw formula in the prose'] : []),
+    ...(/\|(\s*[-:–—]+\s*\|){2}/.test(prose?.textContent) ? ['raw table in the prose'] : []),
   ];
 }"""
 
@@ -215,6 +216,7 @@ BROKEN = {
     "script": "<script>nothing.here()</script>",
     "raw": r'<span class="math">\(x\)</span>',
     "raw formula": r"<article><p>\(x\)</p></article>",
+    "raw table": "<article><p>| a | b | |—|--:| | 1 | 2 |</p></article>",
     "a figure is not drawn": '<div class="plotly-figure" aria-label="a"></div>',
     "figure without label": '<div class="plotly-figure"></div>',
     "error output": '<div class="output traceback">ValueError</div>',
