@@ -16,6 +16,7 @@ from multiprocessing import get_context
 
 import numpy as np
 from joblib.externals.loky import get_reusable_executor
+from scipy.stats import sem
 
 from mlleaks_helpers.data import Dataset, load
 
@@ -127,10 +128,9 @@ def compare(name, options):
     def show(label, result):
         seconds, memory, accuracy = result
         share = 100 * operations(dataset) / seconds / peak
-        error = accuracy.std(axis=0, ddof=1) / len(accuracy) ** 0.5 if len(accuracy) > 1 else 2 * [
-            np.nan]
-        spread = "   ".join(f"{m:.4f} ± {e:.4f}"
-                            for m, e in zip(accuracy.mean(axis=0), error, strict=True))
+        spread = "(halves of its own)" if "ART" in label else "   ".join(
+            f"{values.mean():.4f} ± {sem(values) if len(values) > 1 else np.nan:.4f}"
+            for values in accuracy.T)
         print(f"{label:24}{seconds:9.3f}{reference / seconds:7.1f}{share:8.1f}{memory:7.0f}   "
               f"{spread}", flush=True)
 
