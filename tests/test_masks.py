@@ -253,7 +253,7 @@ def test_label_smoothing_makes_a_model_less_sure():
 
 
 def test_mixtures_by_hand():
-    """Each record once, with another; the label's share is the record's; the last batch is short."""
+    """Each record once, with another and its label; the last batch is short."""
     x, y = np.arange(7.0)[:, None, None] * np.ones((2, 3)), np.eye(7)
     mixtures = Mixtures(x, y, alpha=1.0, batch_size=3)
     batches = [mixtures[number] for number in range(len(mixtures))]
