@@ -179,7 +179,7 @@ class Threshold:
         Raises ValueError for the very observation that the attack was fitted on.
         """
         _refuse_own(target, getattr(self, "fitted_on_", None))
-        return STATISTICS[self.statistic](np.asarray(target.posteriors, float), target.labels)
+        return STATISTICS[self.statistic](target.posteriors, target.labels)
 
     def predict(self, target: Observation) -> np.ndarray:
         """True where the statistic reaches the threshold, (n,) bool."""

@@ -9,7 +9,8 @@ import numpy as np
 class Observation:
     """What an adversary sees when she queries one model with n records.
 
-    posteriors  (n, classes) float: one row a record, each row a distribution
+    posteriors  (n, classes): one row a record, each row a distribution. Kept as float64: fitted
+                in float32, an attack model stops wherever rounding lets it
     labels      (n,) int: the records' true classes; an attack says if it needs them
     member      (n,) bool: True where the record was in the training set. This is the answer:
                 attacks read it when they are *fitted* on a shadow, never when they score.
@@ -23,8 +24,8 @@ class Observation:
     member: np.ndarray
 
     def __post_init__(self):
-        for name in ("posteriors", "labels", "member"):
-            object.__setattr__(self, name, np.asarray(getattr(self, name)))
+        for name, dtype in (("posteriors", float), ("labels", None), ("member", None)):
+            object.__setattr__(self, name, np.asarray(getattr(self, name), dtype))
         _check_posteriors(self.posteriors)
         n, classes = self.posteriors.shape
         if self.labels.shape != (n,) or self.member.shape != (n,):

@@ -109,11 +109,11 @@ def _from_arrays(arrays, provenance) -> Recorded:
 
 def _log16(posteriors):
     with np.errstate(divide="ignore"):  # log 0 is -inf, and comes back as 0
-        return np.log(posteriors).astype(np.float16)
+        return np.log(posteriors.astype(np.float32)).astype(np.float16)
 
 
 def _posteriors(logs):
-    return np.exp(logs.astype(np.float64)).astype(np.float32)
+    return np.exp(logs.astype(np.float64))
 
 
 def _small(labels):
