@@ -78,14 +78,43 @@ def test_a_recording_is_what_its_provenance_says(key):
 
 @pytest.mark.parametrize("name", sorted(SETS))
 def test_half_precision_changes_no_result(name):
-    """Attacks on what is kept in float16 agree with those on the float32 posteriors to 0.001."""
+    """Attacks on what is kept in float16 agree with those on the float32 posteriors.
+
+    AUCs to 0.001. The book's logistic regression stops a little before it has converged, and
+    where it stops hangs on the last digits; so its precision and recall may differ by 0.005.
+    """
     from mlleaks_helpers.results import measure
 
     seen = recorded(name)
     again, before = measure(seen.target, seen.shadow), seen.provenance["metrics_of_kept"]
     for metric, value in before.items():
         if metric != "tpr_at_1_percent":  # its threshold is one record's score
-            assert again[metric] == pytest.approx(value, abs=0.001), metric
+            slack = 0.001 if metric.startswith("auc") else 0.005
+            assert again[metric] == pytest.approx(value, abs=slack), metric
+
+
+@pytest.mark.parametrize("name", sorted(SETS - {"adult"}))
+def test_half_precision_does_not_move_an_attack_that_has_converged(name):
+    """As much again as float16 takes away, taken at random. (On Adult there is nothing to fit.)"""
+    from sklearn.linear_model import LogisticRegression
+
+    from mlleaks_helpers.attacks import TopPosteriors
+    from mlleaks_helpers.metrics import evaluate
+
+    def attacked(shadow, target):
+        classifier = LogisticRegression(C=1e6, solver="newton-cholesky", tol=1e-8, max_iter=1000)
+        report = evaluate(TopPosteriors(3, classifier).fit(shadow), target)
+        return [report.macro_precision.value, report.macro_recall.value, report.auc.value]
+
+    def rounded(one):
+        logs = np.log(np.maximum(one.posteriors, 1e-30))
+        moved = np.exp(logs * (1 + rng.uniform(-(2**-11), 2**-11, logs.shape)))
+        return Observation(np.where(one.posteriors > 0, moved, 0), one.labels, one.member)
+
+    rng = np.random.default_rng(0)
+    seen = recorded(name)
+    np.testing.assert_allclose(attacked(rounded(seen.shadow), rounded(seen.target)),
+                               attacked(seen.shadow, seen.target), atol=0.001)
 
 
 def test_rounding_decides_no_attack():
