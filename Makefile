@@ -1,6 +1,6 @@
 # Two commands on a fresh machine: `make book` and `make test`. Both set up .venv by themselves.
 
-PYTHON ?= python3
+PYTHON ?= $(if $(filter Windows_NT,$(OS)),python,python3)
 VENV ?= .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PY := $(BIN)/python
@@ -14,8 +14,8 @@ HELPERS := $(shell find mlleaks_helpers -type f ! -path '*/__pycache__/*')
 
 # Two chapters at a time; threads within the small fits of attacks would only get in their way.
 MAKEFLAGS += -j2
-export TQDM_DISABLE = 1
-export OMP_NUM_THREADS = 1
+book test: export TQDM_DISABLE = 1
+book test: export OMP_NUM_THREADS = 1
 
 .PHONY: help book test bench results lab lock clean
 .DELETE_ON_ERROR:
@@ -32,6 +32,7 @@ help:
 book: _build/html/index.html _build/claims.json
 
 test: book
+	$(PY) -m ruff check
 	$(PY) -m pytest -n 2 --dist loadfile --nbval --nbval-current-env tests _build/source
 
 bench: $(READY)
@@ -68,7 +69,7 @@ _build/source/%: book/%
 _build/html/index.html: $(SOURCE) _config.yml _toc.yml $(wildcard book/_ext/*.py) $(READY)
 	@rm -rf $(@D) $(filter-out $(SOURCE),$(shell find _build/source -type f))
 	$(BIN)/jupyter-book build _build/source --path-output . --config _config.yml \
-		--toc $(CURDIR)/_toc.yml --all -W --keep-going --quiet
+		--toc "$(CURDIR)/_toc.yml" --all -W --keep-going --quiet
 
 # The verdicts out of the executed chapters, and the scoreboard's table of them.
 _build/claims.json: $(EXECUTED) $(READY)

@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_curve
 from sklearn.neural_network import MLPClassifier
 
-from mlleaks_helpers.observation import Observation
+from mlleaks_helpers.observation import Observation, check_posteriors
 
 
 def top_posteriors(posteriors: np.ndarray, k: int = 3) -> np.ndarray:
@@ -20,7 +20,7 @@ def top_posteriors(posteriors: np.ndarray, k: int = 3) -> np.ndarray:
 
     Which class they belong to is forgotten, so one attack model fits targets with any number of
     classes. A model with fewer than k classes has no further posteriors: those columns are 0.
-    (ML-Leaks, Section III-B.)
+    (ML-Leaks, Section III-B.) Raises ValueError for k below 1.
     """
     if k < 1:
         raise ValueError(f"k must be at least 1, got {k}")
@@ -54,7 +54,10 @@ class TopPosteriors:
         self.classifier = classifier
 
     def fit(self, shadow: Observation) -> "TopPosteriors":
-        """Learn to tell the shadow's members from its non-members: the adversary knows both."""
+        """Learn to tell the shadow's members from its non-members: the adversary knows both.
+
+        Raises ValueError for a shadow that lacks one of the two.
+        """
         _check_shadow(shadow)
         classifier = attack_mlp() if self.classifier is None else clone(self.classifier)
         self.classifier_ = classifier.fit(top_posteriors(shadow.posteriors, self.k), shadow.member)
@@ -65,9 +68,9 @@ class TopPosteriors:
     def score_samples(self, target: Observation) -> np.ndarray:
         """The attack model's probability of "member" for each record, (n,).
 
-        Raises ValueError for the very observation that the attack was fitted on.
+        Raises ValueError before `fit`, and for the very observation that it was fitted on.
         """
-        _refuse_own(target, self.fitted_on_)
+        _refuse_own(target, _fitted_on(self))
         features = top_posteriors(target.posteriors, self.k)
         return self.classifier_.predict_proba(features)[:, 1]
 
@@ -91,7 +94,10 @@ class PerClass:
         self.classifier = classifier
 
     def fit(self, shadow: Observation) -> "PerClass":
-        """Learn, for each class, to tell the shadows' members of it from the non-members."""
+        """Learn, for each class, to tell the shadows' members of it from the non-members.
+
+        Raises ValueError for shadows without any members, or without any non-members.
+        """
         _check_shadow(shadow)
         self.classifiers_ = {}
         for label in np.unique(shadow.labels):
@@ -107,9 +113,10 @@ class PerClass:
         """The probability of "member" by the attack model of each record's own class, (n,).
 
         It is one half, undecided, for a class of which the shadows had no members or no
-        non-members. Raises ValueError for the very observation that the attack was fitted on.
+        non-members. Raises ValueError before `fit`, and for the very observation that it was
+        fitted on.
         """
-        _refuse_own(target, self.fitted_on_)
+        _refuse_own(target, _fitted_on(self))
         scores = np.full(len(target), 0.5)
         for label, classifier in self.classifiers_.items():
             rows = target.labels == label
@@ -165,9 +172,12 @@ class Threshold:
         self.threshold = threshold
 
     def fit(self, shadow: Observation) -> "Threshold":
-        """Take the threshold with the highest balanced accuracy on a shadow model."""
+        """Take the threshold with the highest balanced accuracy on a shadow model.
+
+        Raises ValueError for a shadow without members or without non-members.
+        """
         _check_shadow(shadow)
-        scores = self.score_samples(shadow)
+        scores = STATISTICS[self.statistic](shadow.posteriors, shadow.labels)
         fpr, tpr, thresholds = roc_curve(shadow.member, scores, drop_intermediate=False)
         self.threshold = float(thresholds[np.argmax(tpr - fpr)])
         self.fitted_on_ = shadow.posteriors
@@ -182,7 +192,10 @@ class Threshold:
         return STATISTICS[self.statistic](target.posteriors, target.labels)
 
     def predict(self, target: Observation) -> np.ndarray:
-        """True where the statistic reaches the threshold, (n,) bool."""
+        """True where the statistic reaches the threshold, (n,) bool.
+
+        Raises ValueError where there is no threshold.
+        """
         if self.threshold is None:
             raise ValueError("threshold is None: give one, for example from pick_threshold")
         return self.score_samples(target) >= self.threshold
@@ -197,7 +210,8 @@ def pick_threshold(random: np.ndarray, *, top: float = 10, statistic: str = "max
                called members
     statistic  one of those that need no label
 
-    Raises ValueError where `random` is None, as it is for text and mixed columns.
+    Raises ValueError where `random` is None, as it is for text and mixed columns, or holds no
+    posteriors; for `top` outside (0, 100); and for a statistic that needs labels.
     """
     if random is None:
         raise ValueError("random is None: for this kind of data nobody knows what a random record "
@@ -207,7 +221,9 @@ def pick_threshold(random: np.ndarray, *, top: float = 10, statistic: str = "max
     if statistic not in WITHOUT_LABEL:
         raise ValueError(f"statistic is {statistic!r}: random records have no label, so it must be "
                          f"one of {', '.join(WITHOUT_LABEL)}")
-    return float(np.percentile(STATISTICS[statistic](np.asarray(random, float), None), 100 - top))
+    random = np.asarray(random, float)
+    check_posteriors(random)
+    return float(np.percentile(STATISTICS[statistic](random, None), 100 - top))
 
 
 def _check_shadow(shadow):
@@ -216,8 +232,14 @@ def _check_shadow(shadow):
                          f"{shadow.member.sum()} members among {len(shadow)} records")
 
 
+def _fitted_on(attack):
+    if not hasattr(attack, "fitted_on_"):
+        raise ValueError(f"{type(attack).__name__} has learned nothing yet: fit it on a shadow")
+    return attack.fitted_on_
+
+
 def _refuse_own(target, fitted_on):
-    """An attack that has seen the answers proves nothing."""
+    """An attack that has seen the answers proves nothing. (A copy of them is not noticed.)"""
     if fitted_on is not None and np.shares_memory(target.posteriors, fitted_on):
         raise ValueError("target is the observation that the attack was fitted on: fit the "
                          "attack on a shadow model of the adversary's own")

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+if "OMP_NUM_THREADS" in os.environ:  # joblib and Dask set it so that workers share the cores
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", os.environ["OMP_NUM_THREADS"])
 
 
 @contextmanager

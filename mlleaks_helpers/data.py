@@ -79,6 +79,8 @@ class Dataset:
     prepare: object = field(default_factory=lambda: FunctionTransformer(_float32))
 
     def __post_init__(self) -> None:
+        for name, kind in (("x", np.asarray), ("y", np.asarray), ("classes", tuple)):
+            object.__setattr__(self, name, kind(getattr(self, name)))
         x, y, n_classes = self.x, self.y, len(self.classes)
         if len(x) != len(y):
             raise ValueError(f"x has {len(x)} records and y {len(y)} labels: give one label each")

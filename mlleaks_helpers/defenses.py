@@ -134,7 +134,7 @@ def label_smoothing(build: Builder, amount: float = 0.1) -> Builder:
 def mixup(build: Builder, alpha: float = 1.0) -> Builder:
     """Train on mixtures of two records, and of their labels, by shares that are drawn anew.
 
-    From Zhang et al. (2018), meant for accuracy: no record is ever shown as it is. The share is
+    From Zhang et al. (2018), meant for accuracy: hardly a record is shown as it is. The share is
     Beta(alpha, alpha): with 1 every share is equally likely, near 0 a mixture is nearly one of
     the two. The cross-entropy with mixed labels takes the place of the model's loss. Raises
     ValueError unless alpha is positive, and for what is not a Keras model.
@@ -220,8 +220,9 @@ def keep_top(posteriors: np.ndarray, k: int) -> np.ndarray:
     posteriors = np.array(posteriors, float)
     rest = np.argsort(-posteriors, axis=1, kind="stable")[:, k:]
     if rest.size:
-        share = np.take_along_axis(posteriors, rest, axis=1).mean(axis=1, keepdims=True)
-        np.put_along_axis(posteriors, rest, share, axis=1)
+        left = np.take_along_axis(posteriors, rest, axis=1)
+        share = np.minimum(left.mean(axis=1), left.max(axis=1))  # rounding must not lift it
+        np.put_along_axis(posteriors, rest, share[:, None], axis=1)
     return posteriors
 
 
@@ -258,8 +259,9 @@ def memguard(posteriors: np.ndarray, attack, *, budget: float = 1.0, seed: int =
 
     A short form of MemGuard (Jia et al. 2019): it moves in a straight line, a record that is
     taken for a member towards equal posteriors, another towards certainty; MemGuard searches in
-    all directions. As there, a coin that the record itself decides leaves some answers as they
-    are, so that no record is moved by more than `budget` on average.
+    all directions. An answer stays where no point of its line leaves the attack undecided. As in
+    MemGuard, a coin that the record itself decides leaves more of them as they are, so that no
+    record is moved by more than `budget` on average.
 
     attack  fitted, with scores from 0 to 1, such as `TopPosteriors`
     budget  sum of absolute changes to a row, at most 2
@@ -269,7 +271,7 @@ def memguard(posteriors: np.ndarray, attack, *, budget: float = 1.0, seed: int =
     """
     if not 0 <= budget <= 2:
         raise ValueError(f"budget must lie between 0 and 2, got {budget}")
-    posteriors = np.asarray(posteriors, float)
+    posteriors = np.array(posteriors, float)  # a copy: the owner may ask about his own members
     label = label_only(posteriors)
 
     def says_member(answers):
@@ -285,6 +287,7 @@ def memguard(posteriors: np.ndarray, attack, *, budget: float = 1.0, seed: int =
         same = says_member(posteriors + middle[:, None] * way) == called
         near, far = np.where(same, middle, near), np.where(same, far, middle)
     coin = posteriors @ np.random.default_rng(seed).random(label.shape[1]) * 1e6 % 1
-    noise = np.where(coin * 1e3 % 1 < 0.5, near, far)[:, None] * way
+    step = np.where(coin * 1e3 % 1 < 0.5, near, far)
+    noise = np.where(far < 1, step, 0)[:, None] * way
     distance = np.abs(noise).sum(axis=1)
     return posteriors + noise * (coin * distance < budget)[:, None]

@@ -6,10 +6,8 @@ layer over the stack is one batched matrix product, and everything else is the s
 """
 
 import inspect
-import os
 import re
 import sys
-import tempfile
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,23 +16,18 @@ from pathlib import Path
 
 import joblib
 import numpy as np
+import tensorflow as tf
 from sklearn.base import clone
 from sklearn.utils import get_tags
 
-from mlleaks_helpers import training
+from mlleaks_helpers import data, training
 from mlleaks_helpers.backend import keras
 from mlleaks_helpers.data import Dataset
 from mlleaks_helpers.models import Builder
-
-if "OMP_NUM_THREADS" in os.environ:  # joblib and Dask set it so that workers share the cores
-    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", os.environ["OMP_NUM_THREADS"])
-
-import tensorflow as tf
+from mlleaks_helpers.observation import check_posteriors
 
 LARGEST_GROUP = 16  # models; beyond it a step no longer gets cheaper
 GROUP_MEMORY = 500e6  # bytes for the weights, optimizer and own records of one group
-QUERY_BATCH = 1_000
-
 
 def train_many(build: Builder, dataset: Dataset, included: np.ndarray, *,
                query: Dataset | np.ndarray, epochs: int = 50, batch_size: int = 100,
@@ -54,9 +47,11 @@ def train_many(build: Builder, dataset: Dataset, included: np.ndarray, *,
     its own rows. Model k depends on `seed`, on k and, for its dropout masks, on its group.
 
     Stacked are Sequential models of Dense, Flatten, Dropout and elementwise activations on the
-    sparse cross-entropy, with Adam or SGD at a constant rate. Others are trained one after the
-    other, and a warning says why. The cache does not see the code of layers and losses of your
-    own: delete the folder when you change that. Raises ValueError for parts that do not fit.
+    sparse cross-entropy, with Adam or SGD at a constant rate. Other Keras models are trained one
+    after the other, and a warning says why. The cache does not see the code of layers, losses and
+    preprocessing of your own: delete the folder when you change that. Like `train`, this seeds
+    Python's, NumPy's and TensorFlow's global generators. Raises ValueError for parts that do not
+    fit, and for a builder of anything but Keras models that answer with posteriors.
     """
     query = np.asarray(query.x if isinstance(query, Dataset) else query)
     _check(dataset, included, query, epochs=epochs, batch_size=batch_size, seed=seed, group=group)
@@ -64,7 +59,7 @@ def train_many(build: Builder, dataset: Dataset, included: np.ndarray, *,
     seeds = [int(np.random.SeedSequence((seed, k)).generate_state(1)[0]) for k in range(models)]
     first = clone(dataset.prepare).fit_transform(dataset.x[included[0]])
     keras.utils.set_random_seed(seeds[0])
-    template = build(first.shape[1:], len(dataset.classes))
+    template = _built(build, first.shape[1:], len(dataset.classes))
     own = first.nbytes * (1 + len(query) / len(first)) if _fits(dataset.prepare) else 0
     size = group or _group_size(template, own)
 
@@ -93,7 +88,8 @@ def train_many(build: Builder, dataset: Dataset, included: np.ndarray, *,
         for number, answer, reason in jobs:
             posteriors[parts[number]] = answer
             if files[number] is not None:
-                _write(files[number], answer)
+                with data.replacing(files[number]) as part:
+                    np.save(part, answer)
             if reason and not told:
                 warnings.warn(f"trained one after the other: {reason}", stacklevel=2)
                 told = True
@@ -121,6 +117,19 @@ def _check(dataset, included, query, *, epochs, batch_size, seed, group):
                          f"those of {dataset.name}, got shape {query.shape}")
 
 
+def _built(build, shape, classes):
+    """A fresh model, its weights made, that gives a distribution over the classes."""
+    model = build(shape, classes)
+    if not isinstance(model, keras.Model):
+        raise ValueError(f"build must give Keras models, got {type(model).__name__}: use train")
+    answer = np.asarray(model(np.zeros((1, *shape), np.float32), training=False))
+    if answer.shape != (1, classes):
+        raise ValueError(f"build must give models that answer with {classes} posteriors, one a "
+                         f"class, got shape {answer.shape} for one record")
+    check_posteriors(answer)
+    return model
+
+
 def _group_size(model, own_bytes):
     states = 8  # weights, two slots and the gradient; those of before and after the step
     need = 4 * states * model.count_params() + own_bytes
@@ -136,7 +145,7 @@ def _fits(prepare):
 
 def _fingerprint(model, dataset, query, epochs, batch_size):
     """Everything that changes the weights of all groups, first weights and code included."""
-    code = [inspect.getsource(module) for module in (sys.modules[__name__], training)]
+    code = [inspect.getsource(module) for module in (sys.modules[__name__], training, data)]
     return joblib.hash((
         code, keras.__version__, tf.__version__, _config(model), model.get_weights(),
         dataset.x, dataset.y, len(dataset.classes), dataset.prepare, query, epochs, batch_size,
@@ -146,13 +155,6 @@ def _fingerprint(model, dataset, query, epochs, batch_size):
 def _config(model):
     """Architecture and compilation as text, without the numbers that Keras counts up in names."""
     return re.sub(r'("name": "\w+?)(_\d+)?"', r'\1"', model.to_json())
-
-
-def _write(file, posteriors):
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".part", delete=False) as part:
-        np.save(part, posteriors)
-    os.replace(part.name, file)
 
 
 # ---------------------------------------------------------------- one group
@@ -170,7 +172,7 @@ def _train_group(number, build, x, y, query, name, classes, prepare, included, s
         fitted = [clone(prepare).fit(x)]
         tables = [fitted[0].transform(x)]
     shape = tables[0].shape[1:]
-    model = build(shape, len(classes))
+    model = _built(build, shape, len(classes))
     reason = _obstacle(model)
     if any(table.shape[1:] != shape for table in tables):
         reason = "preprocessing gives their records different widths"
@@ -185,8 +187,9 @@ def _train_group(number, build, x, y, query, name, classes, prepare, included, s
     recipe = _Recipe(_config(model), tuple(model.layers), *_update_rule(model.optimizer))
     weights = _train_stack(recipe, np.concatenate(tables), y, rows, seeds, epochs, batch_size)
     answers = [
-        forward(recipe.layers, weights, np.stack([p.transform(batch) for p in fitted]))
-        for batch in np.split(query, range(QUERY_BATCH, len(query), QUERY_BATCH))
+        forward(recipe.layers, weights,
+                np.stack([p.transform(batch) for p in fitted]).astype(np.float32))
+        for batch in np.split(query, range(training.QUERY_BATCH, len(query), training.QUERY_BATCH))
     ]
     return number, np.concatenate(answers, axis=1), None
 
@@ -357,10 +360,14 @@ def _obstacle(model):
         if problem := _layer_problem(layer):
             return f"layer {layer.name} ({type(layer).__name__}) {problem}"
     for initializer, variable in _initializers(model.layers):
+        if not type(initializer).__module__.startswith("keras."):
+            return "the builder has an initializer of its own"
         if not np.array_equal(variable, initializer(variable.shape, variable.dtype)):
             return "the builder sets weights itself"
     if not _is_sparse_cross_entropy(model.loss):
         return f"the loss {model.loss} is not sparse_categorical_crossentropy on posteriors"
+    if model.get_compile_config().get("loss_weights") is not None:
+        return "the loss is weighted"
     optimizer = model.optimizer
     plain = type(optimizer)().get_config()
     changed = {k for k, v in optimizer.get_config().items() if v != plain.get(k)} - SETTINGS
@@ -379,8 +386,9 @@ def _layer_problem(layer):
     if layer.compute_dtype != "float32" or layer.activity_regularizer:
         return "has an activity regularizer or another type than float32"
     activation = getattr(layer, "activation", keras.activations.linear)
-    if getattr(keras.activations, activation.__name__, None) is not activation:
-        return f"has an activation of its own, {activation.__name__}"
+    name = getattr(activation, "__name__", type(activation).__name__)
+    if getattr(keras.activations, name, None) is not activation:
+        return f"has an activation of its own, {name}"
     if kind is layers.Dropout and layer.noise_shape is not None:
         return "has a noise_shape"
     if kind is layers.Dense:

@@ -18,11 +18,15 @@ FALSE_POSITIVES_NEEDED = 10
 
 @dataclass(frozen=True)
 class Interval:
-    """A measured value and its 95 % confidence interval."""
+    """A measured value and its 95 % confidence interval. Raises ValueError for one upside down."""
 
     value: float
     low: float
     high: float
+
+    def __post_init__(self):
+        if not self.low <= self.value <= self.high:
+            raise ValueError(f"value must lie between low and high, got {self}")
 
     def __str__(self):
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
@@ -69,7 +73,7 @@ class Report:
             "false positive rate": self.fpr,
             "AUC": self.auc,
         }
-        named |= {f"TPR at {rate:.1%} FPR": value for rate, value in self.tpr_at_fpr.items()}
+        named |= {f"TPR at {100 * rate:g} % FPR": value for rate, value in self.tpr_at_fpr.items()}
         few = f"not resolved by {self.non_members:,} non-members"
         return {name: few if value is None else str(value) for name, value in named.items()}
 
@@ -97,7 +101,14 @@ def evaluate(attack, target: Observation, *, rates=(0.01, 0.001)) -> Report:
 
 
 def report(scores, predicted, member, *, rates=(0.01, 0.001)) -> Report:
-    """As `evaluate`, from scores (n,), decisions (n,) bool and the truth (n,) bool."""
+    """As `evaluate`, from scores (n,), decisions (n,) bool and the truth (n,) bool.
+
+    Raises ValueError for decisions or a truth that are not bool, for scores that are not finite,
+    for unequal lengths, and where members or non-members are missing.
+    """
+    if np.asarray(predicted).dtype != bool:
+        raise ValueError("predicted must be bool, True for who is called a member, got "
+                         f"{np.asarray(predicted).dtype}")
     inside, outside = _parted(predicted, member)
     return Report(
         members=len(inside),
@@ -153,15 +164,19 @@ def auc(scores, member) -> Interval:
     """Area under the ROC curve, with DeLong's interval (1988) on the logit scale.
 
     A perfect or perfectly wrong ranking has no variance to estimate; its interval is that of
-    a proportion with all successes in the smaller group.
+    a proportion with all successes in the smaller group. Raises ValueError for fewer than two
+    members or non-members.
     """
     inside, outside = _parted(scores, member)
     m, n = len(inside), len(outside)
+    if min(m, n) < 2:
+        raise ValueError(f"member must hold at least two members and two non-members, got {m} "
+                         f"and {n}: one alone has no spread")
     together = stats.rankdata(np.concatenate([inside, outside]))
     beaten = (together[:m] - stats.rankdata(inside)) / n
     beating = (together[m:] - stats.rankdata(outside)) / m
     value = beaten.mean()
-    error = np.sqrt(beaten.var() / m + beating.var() / n)
+    error = np.sqrt(beaten.var(ddof=1) / m + beating.var(ddof=1) / n)
     if error == 0 or value in (0, 1):
         return _extreme(value, min(m, n))
     logit, spread = special.logit(value), Z * error / (value * (1 - value))

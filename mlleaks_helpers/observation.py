@@ -15,8 +15,8 @@ class Observation:
     member      (n,) bool: True where the record was in the training set. This is the answer:
                 attacks read it when they are *fitted* on a shadow, never when they score.
 
-    Raises ValueError for empty or unequal parts, posteriors that are not distributions,
-    and labels outside the posteriors' classes.
+    Raises ValueError for empty or unequal parts, posteriors that are not distributions, labels
+    that are no integers or outside the posteriors' classes, and membership that is not bool.
     """
 
     posteriors: np.ndarray
@@ -26,7 +26,7 @@ class Observation:
     def __post_init__(self):
         for name, dtype in (("posteriors", float), ("labels", None), ("member", None)):
             object.__setattr__(self, name, np.asarray(getattr(self, name), dtype))
-        _check_posteriors(self.posteriors)
+        check_posteriors(self.posteriors)
         n, classes = self.posteriors.shape
         if self.labels.shape != (n,) or self.member.shape != (n,):
             raise ValueError(f"labels and member must have one entry for each of the {n} rows of "
@@ -48,6 +48,14 @@ class Observation:
         correct = self.posteriors.argmax(axis=1) == self.labels
         return float(correct[self.member].mean()), float(correct[~self.member].mean())
 
+    def strangers(self) -> "Observation":
+        """A null control: the non-members alone, every second one called a member.
+
+        The model was trained on none of them, so there is nothing for an attack to find.
+        """
+        out = ~self.member
+        return Observation(self.posteriors[out], self.labels[out], np.arange(out.sum()) % 2 == 0)
+
     def shuffled(self, seed: int = 0) -> "Observation":
         """The same queries with membership dealt out anew: a null control."""
         member = np.random.default_rng(seed).permutation(self.member)
@@ -59,6 +67,7 @@ def pool(observations) -> Observation:
 
     Raises ValueError where they differ in the number of classes, or for none at all.
     """
+    observations = list(observations)
     widths = sorted({seen.posteriors.shape[1] for seen in observations})
     if len(widths) != 1:
         raise ValueError("observations must be at least one, all with the same number of "
@@ -67,7 +76,8 @@ def pool(observations) -> Observation:
                          for name in ("posteriors", "labels", "member")))
 
 
-def _check_posteriors(posteriors):
+def check_posteriors(posteriors: np.ndarray) -> None:
+    """Raise ValueError unless every row is a distribution over at least two classes."""
     if posteriors.ndim != 2 or 0 in posteriors.shape or posteriors.shape[1] < 2:
         raise ValueError("posteriors must be a table of at least one record and two classes, "
                          f"got shape {posteriors.shape}")

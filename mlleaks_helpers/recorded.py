@@ -48,7 +48,8 @@ def recorded(name: str, recipe: str = "plain", *, seed: int = 0) -> Recorded:
     """The recorded experiment on data set `name`: `measured()` lists what there is.
 
     Posteriors are as the models gave them to about three digits, and more where they are close
-    to 1. Large sets hold a random part of each model's records; `provenance` gives both numbers.
+    to 1; their rows sum to 1 to about three digits. Large sets hold a random part of each model's
+    records; `provenance` gives both numbers.
 
     Raises ValueError for an experiment that is not recorded, and OSError for a file that is
     damaged.
@@ -65,9 +66,14 @@ def recorded(name: str, recipe: str = "plain", *, seed: int = 0) -> Recorded:
         return _from_arrays(arrays, entry)
 
 
-def measured() -> list[dict]:
-    """Provenance and metrics of every experiment, also of seeds whose posteriors are not kept."""
-    return list(_entries().values())
+def measured(name: str | None = None, recipe: str | None = None) -> list[dict]:
+    """Provenance and metrics of the experiments, also of seeds whose posteriors are not kept.
+
+    All of them, or those on data set `name` or with that `recipe`, in the order of their seeds; an
+    empty list where there is none.
+    """
+    return [entry for entry in _entries().values()
+            if name in (None, entry["set"]) and recipe in (None, entry["recipe"])]
 
 
 def to_arrays(target: Observation, shadows, random, part) -> dict[str, np.ndarray]:
@@ -113,7 +119,9 @@ def _log16(posteriors):
 
 
 def _posteriors(logs):
-    return np.exp(logs.astype(np.float64))
+    values = np.exp(logs.astype(np.float64))
+    total = values.sum(axis=1, keepdims=True)
+    return np.where(np.abs(total - 1) > 1e-3, values / total, values)  # equal ones round alike
 
 
 def _small(labels):

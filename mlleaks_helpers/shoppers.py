@@ -26,7 +26,7 @@ SEED = 1806
 
 @lru_cache(maxsize=1)
 def _table() -> tuple[np.ndarray, np.ndarray]:
-    """Baskets, and the probabilities they were drawn with: both (20000, 600), read-only."""
+    """Baskets (20000, 600), read-only, and the first 100 shoppers' probabilities of buying."""
     rng = np.random.default_rng(SEED)
     likes = rng.random((N_TASTES, N_ITEMS)) < SHARE_LIKED
     popularity = TASTE_POPULARITY / TASTE_POPULARITY.sum()
@@ -34,7 +34,7 @@ def _table() -> tuple[np.ndarray, np.ndarray]:
     probability = P_ANY + P_LIKED * mixture @ likes
     bought = (rng.random(probability.shape) < probability).astype(np.uint8)
     bought.setflags(write=False)
-    return bought, probability
+    return bought, probability[: max(CLASS_COUNTS)].copy()
 
 
 def baskets() -> np.ndarray:

@@ -69,7 +69,7 @@ def observe(trained: Trained, members: Dataset, non_members: Dataset) -> Observa
     """Query `trained` with both parts and keep who was who for marking.
 
     Posteriors come in the order of the two parts, members first. Raises ValueError when the two
-    parts share neither shape nor classes.
+    parts differ in the shape of their records or in their classes.
     """
     if members.x.shape[1:] != non_members.x.shape[1:] or members.classes != non_members.classes:
         raise ValueError("members and non_members must come from one data set, got "

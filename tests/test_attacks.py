@@ -80,15 +80,6 @@ def test_the_papers_network_is_the_default():
     assert attack.classifier_.hidden_layer_sizes == (64,)
 
 
-@pytest.mark.parametrize("name", CLASSIFIERS)
-def test_scoring_does_not_peek_at_membership(name):
-    target = leaky(1)
-    attack = TopPosteriors(3, CLASSIFIERS[name]).fit(leaky(0))
-    noise = target.shuffled(7)
-    np.testing.assert_array_equal(attack.score_samples(target), attack.score_samples(noise))
-    np.testing.assert_array_equal(attack.predict(target), attack.predict(noise))
-
-
 def test_the_threshold_is_fixed_before_the_target_is_seen():
     attack = TopPosteriors(3, attack_regression()).fit(leaky(0))
     unlike = leaky(1, gap=0)
@@ -97,23 +88,13 @@ def test_the_threshold_is_fixed_before_the_target_is_seen():
     np.testing.assert_array_equal(attack.predict(few), everyone[:5])
 
 
-def test_without_a_gap_the_attack_falls_to_chance():
-    """The interval of a 95 % AUC misses one half in about 5 % of 200 draws."""
-    missed = 0
-    for seed in range(200):
-        attack = TopPosteriors(3, attack_regression()).fit(leaky(seed, n=150))
-        null = leaky(1000 + seed, n=150, gap=0)
-        got = auc(attack.score_samples(null), null.member)
-        missed += not got.low <= 0.5 <= got.high
-    assert missed <= 20  # 200 draws at 5 %: more than 20 has probability 0.1 %
-
-
-def test_a_shadow_of_noise_teaches_nothing():
+def test_a_shadow_of_noise_teaches_a_random_direction():
+    """On a signal with one direction the attack lands far above or far below one half."""
     target = leaky(1)
-    attack = TopPosteriors(3, attack_regression()).fit(leaky(0).shuffled(3))
-    balanced = evaluate(attack, target).macro_recall.value
-    honest = evaluate(TopPosteriors(3, attack_regression()).fit(leaky(0)), target)
-    assert balanced < honest.macro_recall.low
+    attacks = [TopPosteriors(3, attack_regression()).fit(leaky(0).shuffled(k)) for k in range(40)]
+    found = np.array([auc(one.score_samples(target), target.member).value for one in attacks])
+    assert 5 < (found > 0.5).sum() < 35
+    assert abs(found.mean() - 0.5) < 3 * found.std() / np.sqrt(40)
 
 
 def test_an_attack_fitted_on_the_target_is_refused():

@@ -5,16 +5,19 @@ import signal
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 
 import joblib
 import numpy as np
 import pytest
+from sklearn.dummy import DummyClassifier
+from sklearn.preprocessing import StandardScaler
 
 from mlleaks_helpers import many
 from mlleaks_helpers.backend import keras
 from mlleaks_helpers.data import Dataset, load
 from mlleaks_helpers.many import train_many
-from mlleaks_helpers.models import cnn, mlp, softmax_regression
+from mlleaks_helpers.models import classical, cnn, mlp, softmax_regression
 from mlleaks_helpers.training import train
 
 L = keras.layers
@@ -27,11 +30,12 @@ HALVES = RNG.random((4, 150)) < 0.5  # four sizes, so models end their epochs at
 SMALL = {"query": DATA, "epochs": 3, "batch_size": 16}
 
 
-def sequential(*layers, optimizer="adam", loss="sparse_categorical_crossentropy"):
+def sequential(*layers, optimizer="adam", loss="sparse_categorical_crossentropy", weights=None):
     def build(input_shape, classes):
         model = keras.Sequential([keras.Input(input_shape), *(make() for make in layers),
                                   L.Dense(classes, "softmax")])
-        model.compile(optimizer() if callable(optimizer) else optimizer, loss)
+        model.compile(optimizer() if callable(optimizer) else optimizer, loss,
+                      loss_weights=weights)
         return model
 
     return build
@@ -169,6 +173,10 @@ def test_each_model_has_preprocessing_fitted_on_its_own_rows():
     (sequential(L.Flatten, wide(), optimizer="rmsprop"), "not a plain Adam or SGD: RMSprop"),
     (sequential(L.Flatten, optimizer=lambda: keras.optimizers.Adam(clipnorm=1.0)), "clipnorm"),
     (sequential(L.Flatten, wide(kernel_constraint="non_neg")), "constrained"),
+    (sequential(L.Flatten, wide(activation=L.LeakyReLU())), "activation of its own, LeakyReLU"),
+    (sequential(L.Flatten, wide(kernel_initializer=lambda shape, dtype: np.ones(shape))),
+     "initializer of its own"),
+    (sequential(L.Flatten, weights=[100.0]), "the loss is weighted"),
 ])
 def test_what_cannot_be_stacked_trains_one_after_the_other_and_says_so_once(build, reason):
     rng = np.random.default_rng(0)
@@ -181,6 +189,45 @@ def test_what_cannot_be_stacked_trains_one_after_the_other_and_says_so_once(buil
     seed = int(np.random.SeedSequence((0, 2)).generate_state(1)[0])
     alone = train(build, images.take(included[2]), epochs=1, seed=seed)
     np.testing.assert_allclose(answers[2], alone.posteriors(images.x), atol=1e-6)
+
+
+def no_input(input_shape, classes):
+    model = keras.Sequential([L.Flatten(), L.Dense(classes, "softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    return model
+
+
+def test_a_model_without_an_input_layer_is_built_first():
+    answers = train_many(no_input, DATA, HALVES, **SMALL)
+    assert answers.shape == (4, 150, 3)
+
+
+def test_records_in_double_precision_are_asked_in_single():
+    table = Dataset("table", RECORDS.astype(float), LABELS, DATA.classes, StandardScaler())
+    assert train_many(mlp(8), table, HALVES, query=table, epochs=1).dtype == np.float32
+
+
+def one_column(input_shape, classes):
+    model = keras.Sequential([keras.Input(input_shape), L.Dense(1, "sigmoid")])
+    model.compile("adam", "binary_crossentropy")
+    return model
+
+
+def logits(input_shape, classes):
+    model = keras.Sequential([keras.Input(input_shape),
+                              L.Dense(classes, bias_initializer="ones")])
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    return model
+
+
+@pytest.mark.parametrize("build, message", [
+    (one_column, r"answer with 3 posteriors, one a class, got shape \(1, 1\)"),
+    (logits, "are these logits"),
+    (classical(DummyClassifier()), "build must give Keras models, got Classical"),
+])
+def test_models_that_do_not_answer_with_posteriors_are_refused(build, message):
+    with pytest.raises(ValueError, match=message):
+        train_many(build, DATA, HALVES, **SMALL)
 
 
 def test_weights_that_a_builder_sets_are_kept():
@@ -214,9 +261,9 @@ def test_an_interrupted_write_is_never_read(tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(many.os, "replace", interrupted)
+        patch.setattr(os, "replace", interrupted)
         train_many(mlp(8), DATA, HALVES, cache=tmp_path, **SMALL)
-    assert not list(tmp_path.glob("*.npy"))
+    assert not list(tmp_path.iterdir())
     answers = train_many(mlp(8), DATA, HALVES, cache=tmp_path, **SMALL)
     np.testing.assert_array_equal(answers, train_many(mlp(8), DATA, HALVES, **SMALL))
 
@@ -231,8 +278,8 @@ def test_whatever_changes_the_weights_changes_the_key(tmp_path, monkeypatch):
     base = {"build": mlp(8), "dataset": DATA, "included": HALVES, "query": RECORDS, "epochs": 3}
     variants = [{}, {"build": mlp(9)}, {"build": mlp(8, learning_rate=0.5)},
                 {"build": mlp(8, l2=0.1)}, {"dataset": flipped}, {"dataset": relabelled},
-                {"included": ~HALVES}, {"query": RECORDS[:9]}, {"epochs": 4}, {"seed": 1},
-                {"batch_size": 7}]
+                {"dataset": replace(DATA, prepare=StandardScaler())}, {"included": ~HALVES},
+                {"query": RECORDS[:9]}, {"epochs": 4}, {"seed": 1}, {"batch_size": 7}]
     for number, change in enumerate(variants):
         train_many(**{**base, **change}, cache=tmp_path)
         assert len(list(tmp_path.iterdir())) == number + 1, change

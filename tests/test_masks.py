@@ -80,6 +80,7 @@ def test_a_mask_leaves_what_it_is_given_alone():
 MASKS = {
     "label_only": label_only,
     "keep_top 1": lambda p: keep_top(p, 1),
+    "keep_top 2": lambda p: keep_top(p, 2),
     "keep_top 3": lambda p: keep_top(p, 3),
     "round_to 1": lambda p: round_to(p, 1),
     "round_to 3": lambda p: round_to(p, 3),
@@ -115,7 +116,7 @@ def faults(mask, posteriors):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("classes", [2, 7, 100])
+@pytest.mark.parametrize("classes", [2, 5, 7, 9, 12, 100])  # of 1/5, 1/9, 1/12 a mean rounds up
 @pytest.mark.parametrize("name", MASKS)
 def test_the_predicted_class_stays_and_rows_are_distributions(name, classes, dtype):
     posteriors = hard(classes, dtype)
@@ -160,6 +161,16 @@ def test_memguard_goes_no_further_than_it_must():
     assert as_before.all()
 
 
+def test_memguard_leaves_an_answer_that_no_step_makes_undecided():
+    """An attack that is sure of everybody, and one that the owner fitted on these very answers."""
+    class Sure:
+        def score_samples(self, seen):
+            return np.full(len(seen), 0.9)
+
+    posteriors = spread(50)
+    np.testing.assert_array_equal(memguard(posteriors, Sure(), budget=2), posteriors)
+
+
 def attack_on(attack, posteriors):
     labels = np.zeros(len(posteriors), int)
     return attack.score_samples(Observation(posteriors, labels, labels == 0))
@@ -193,7 +204,7 @@ def test_memguard_takes_a_fitted_attack_of_the_package():
     posteriors = np.where(member[:, None], sure, rng.dirichlet([1] * 5, 800))
     seen = Observation(posteriors, np.zeros(800, int), member)
     attack = TopPosteriors(3, attack_regression()).fit(seen)
-    masked = Observation(memguard(posteriors.copy(), attack, budget=2), seen.labels, member)
+    masked = Observation(memguard(posteriors, attack, budget=2), seen.labels, member)
     assert np.median(np.abs(attack.score_samples(masked) - 0.5)) < 1e-6
 
 

@@ -22,18 +22,19 @@ def test_point_values_are_scikit_learns(shift):
     predicted = scores > 0.5
     got = metrics.report(scores, predicted, MEMBER)
     fpr = predicted[~MEMBER].mean()
-    pairs = {
-        got.precision: sklearn_metrics.precision_score(MEMBER, predicted),
-        got.recall: sklearn_metrics.recall_score(MEMBER, predicted),
-        got.macro_precision: sklearn_metrics.precision_score(MEMBER, predicted, average="macro"),
-        got.macro_recall: sklearn_metrics.recall_score(MEMBER, predicted, average="macro"),
-        got.balanced_accuracy: sklearn_metrics.balanced_accuracy_score(MEMBER, predicted),
-        got.accuracy: sklearn_metrics.accuracy_score(MEMBER, predicted),
-        got.auc: sklearn_metrics.roc_auc_score(MEMBER, scores),
-        got.fpr: fpr,
+    expected = {
+        "precision": sklearn_metrics.precision_score(MEMBER, predicted),
+        "recall": sklearn_metrics.recall_score(MEMBER, predicted),
+        "macro_precision": sklearn_metrics.precision_score(MEMBER, predicted, average="macro"),
+        "macro_recall": sklearn_metrics.recall_score(MEMBER, predicted, average="macro"),
+        "balanced_accuracy": sklearn_metrics.balanced_accuracy_score(MEMBER, predicted),
+        "accuracy": sklearn_metrics.accuracy_score(MEMBER, predicted),
+        "auc": sklearn_metrics.roc_auc_score(MEMBER, scores),
+        "fpr": fpr,
     }
-    for interval, expected in pairs.items():
-        assert interval.value == pytest.approx(expected)
+    for name, value in expected.items():
+        interval = getattr(got, name)
+        assert interval.value == pytest.approx(value), name
         assert interval.low <= interval.value <= interval.high
 
 
@@ -101,7 +102,10 @@ def test_intervals_of_decisions_cover_the_truth(tpr, fpr):
     truth = {
         "precision": m * tpr / (m * tpr + n * fpr),
         "recall": tpr,
+        "macro_precision": (m * tpr / (m * tpr + n * fpr)
+                            + n * (1 - fpr) / (n * (1 - fpr) + m * (1 - tpr))) / 2,
         "macro_recall": (tpr + 1 - fpr) / 2,
+        "fpr": fpr,
         "accuracy": (m * tpr + n * (1 - fpr)) / (m + n),
     }
     covered = dict.fromkeys(truth, 0)
@@ -183,6 +187,34 @@ def test_members_and_non_members_are_not_interchangeable():
 def test_bad_input_is_named(scores, member, message):
     with pytest.raises(ValueError, match=message):
         metrics.auc(scores, member)
+
+
+def test_one_member_has_no_spread():
+    with pytest.raises(ValueError, match="two members and two non-members, got 1 and 9"):
+        metrics.auc(np.arange(10.0), np.arange(10) == 3)
+
+
+def test_delongs_formula_written_out():
+    scores, member = np.array([3.0, 1, 4, 1, 5, 9, 2]), np.arange(7) < 3
+    order = (np.sign(scores[member][:, None] - scores[~member]) + 1) / 2
+    value = order.mean()
+    error = np.sqrt(stats.tvar(order.mean(axis=1)) / 3 + stats.tvar(order.mean(axis=0)) / 4)
+    logit = np.log(value / (1 - value))
+    ends = [logit + sign * 1.959964 * error / (value * (1 - value)) for sign in (-1, 1)]
+    got = metrics.auc(scores, member)
+    np.testing.assert_allclose([got.low, got.high], 1 / (1 + np.exp(-np.array(ends))), atol=1e-6)
+
+
+def test_scores_are_no_decisions():
+    scores = normal_scores(1, np.random.default_rng(0))
+    with pytest.raises(ValueError, match="predicted must be bool, .*got float64"):
+        metrics.report(scores, scores, MEMBER)
+
+
+def test_an_interval_upside_down_is_refused():
+    for value, low, high in ((0.85, 0.95, 0.75), (np.nan, np.nan, np.nan)):
+        with pytest.raises(ValueError, match="value must lie between low and high"):
+            Interval(value, low, high)
 
 
 @pytest.mark.parametrize("values", [[0.5], [], [0.5, np.nan]])

@@ -16,6 +16,14 @@ def test_accuracy_is_training_and_test_accuracy():
     assert Observation(**GOOD).accuracy == (1.0, 0.0)
 
 
+def test_strangers_are_the_non_members_every_second_one_called_a_member():
+    seen = Observation(**GOOD | {"member": np.array([False, True, False, False])})
+    null = seen.strangers()
+    np.testing.assert_array_equal(null.posteriors, seen.posteriors[[0, 2, 3]])
+    np.testing.assert_array_equal(null.labels, [0, 1, 1])
+    np.testing.assert_array_equal(null.member, [True, False, True])
+
+
 def test_shuffling_deals_membership_out_anew_and_nothing_else():
     rng = np.random.default_rng(0)
     posteriors = rng.dirichlet(np.ones(3), 500)

@@ -155,6 +155,15 @@ def test_a_posterior_of_zero_stays_zero():
     np.testing.assert_allclose(back, posteriors, atol=1e-3)
 
 
+def test_rows_that_round_alike_can_be_read():
+    """56 equal posteriors: each logarithm is rounded the same way, and the sum leaves 1."""
+    flat = np.full((4, 56), 1 / 56)
+    seen = Observation(flat, np.arange(4), np.arange(4) < 2)
+    logs = to_arrays(seen, [seen], None, None)["target"]
+    assert np.abs(np.exp(logs.astype(float)).sum(axis=1) - 1).min() > 1e-3
+    Observation(module._posteriors(logs), seen.labels, seen.member)
+
+
 def write(folder, name="tiny", seed=0, **changes):
     from mlleaks_helpers import results
 
@@ -217,6 +226,8 @@ def test_metrics_without_posteriors_are_measured_but_not_recorded(folder):
     write(folder)
     results._write({"set": "tiny", "recipe": "plain", "seed": 1, "command": ""}, None)
     assert [entry["seed"] for entry in measured()] == [0, 1]
+    assert [entry["seed"] for entry in measured("tiny", "plain")] == [0, 1]
+    assert measured("other") == measured("tiny", "dropout") == []
     with pytest.raises(ValueError, match="kept for .0."):
         recorded("tiny", seed=1)
 

@@ -43,6 +43,13 @@ def test_the_plan_has_every_set_and_three_seeds():
         for recipe in ("plain", "dropout"):
             assert {seed for *job, seed in plan if job == [name, recipe]} >= {0, 1, 2}
     assert ("cifar100", "stacking", 2) in plan and ("lfw", "stacking", 0) not in plan
+    assert ("cifar100", "epochs-200", 2) in plan and ("location", "shadows-10", 4) in plan
+
+
+def test_who_has_purchase_can_record_it():
+    assert not any(name.startswith("purchase") for name, _, _ in results.plan())
+    assert ("purchase-100", "stacking", 2) in results.plan(("purchase-100",))
+    assert results.settings("purchase-100", "plain")["size"] == 10_000
 
 
 def test_recipes_change_what_their_name_says():
@@ -84,6 +91,12 @@ def test_a_docstring_makes_nothing_stale():
     assert "Once" not in code and "Return" in code
 
 
+def test_only_one_data_set_is_kept_in_memory():
+    for size in (4, 5):
+        results._digest(Dataset("bits", np.eye(size), np.arange(size) % 2, ("a", "b")))
+    assert results._digest.cache_info().currsize == 1
+
+
 def test_text_is_part_of_the_digest():
     texts = [np.array(words, dtype=object) for words in (["ab", "c"], ["a", "bc"])]
     digests = {results._digest(Dataset("news", x, np.array([0, 1]), ("u", "v"))) for x in texts}
@@ -101,15 +114,14 @@ def test_make_records_what_the_models_answered(small):
 
 
 def test_more_shadows_share_the_adversarys_records(small):
-    dataset = data.load("location")
-    parts = data.split(dataset, size=100)
+    numbered = replace(data.load("location"), x=np.arange(5_010)[:, None])
+    parts = data.split(numbered, size=100)
     halves = list(results._shadow_parts(parts, 3, 0))
     assert len(halves) == 3
-    hers = np.concatenate([parts.shadow_train.x, parts.shadow_out.x])
-    own = {record.tobytes() for record in hers}
+    own = {*parts.shadow_train.x.ravel(), *parts.shadow_out.x.ravel()}
     for inside, outside in halves:
         assert len(inside) == len(outside) == 100
-        assert {record.tobytes() for record in np.concatenate([inside.x, outside.x])} <= own
+        assert {*inside.x.ravel(), *outside.x.ravel()} == own  # all of hers, and none twice
     assert not np.array_equal(halves[1][0].x, halves[2][0].x)
 
 

@@ -207,6 +207,8 @@ def test_where_noise_looks_like_non_members_the_alarm_rate_is_as_asked():
     ({"statistic": "loss"}, "statistic is 'loss': random records have no label"),
     ({"statistic": "modified entropy"}, "random records have no label"),
     ({"statistic": "median"}, "statistic is 'median'"),
+    ({"random": np.array([[0.5, np.nan]])}, "posteriors must be finite"),
+    ({"random": np.array([[6.5, -2.0]])}, "are these logits"),
 ])
 def test_picking_refuses(options, message):
     with pytest.raises(ValueError, match=message):
@@ -255,6 +257,19 @@ ATTACKS = {
     "per class": lambda: PerClass(),
     **{f"threshold, {name}": lambda name=name: Threshold(name) for name in STATISTICS},
 }
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_an_attack_can_be_fitted_again(name):
+    attack, shadow, target = ATTACKS[name](), leaky(0), leaky(1)
+    first = attack.fit(shadow).predict(target)
+    np.testing.assert_array_equal(attack.fit(shadow).predict(target), first)
+
+
+@pytest.mark.parametrize("attack", [TopPosteriors(), PerClass()])
+def test_an_attack_that_has_learned_nothing_says_so(attack):
+    with pytest.raises(ValueError, match="has learned nothing yet: fit it on a shadow"):
+        attack.score_samples(leaky(1))
 
 
 @pytest.mark.parametrize("name", ATTACKS)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -98,6 +99,8 @@ def test_the_papers_architectures():
     (lambda: mlp(0), "hidden must be at least 1 unit, got 0"),
     (lambda: cnn()((8, 8, 1), 10), r"at least 12×12 pixels .*got \(8, 8, 1\)"),
     (lambda: observe(None, PARTS.target_train, load("breast_cancer")), "one data set, got digits"),
+    (lambda: observe(None, PARTS.target_train, replace(PARTS.target_out, classes="abcdefghij")),
+     "one data set, got digits"),
 ])
 def test_bad_input_is_named(call, message):
     with pytest.raises(ValueError, match=message):
@@ -118,7 +121,8 @@ def test_a_script_hears_nothing_from_tensorflow():
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize("module", ["attacks", "claims", "metrics", "observation", "data"])
+@pytest.mark.parametrize("module", ["attacks", "claims", "data", "metrics", "observation", "paper",
+                                    "plots", "recorded", "shoppers"])
 def test_only_training_needs_tensorflow(module):
     check = f"import sys, mlleaks_helpers.{module}; assert 'tensorflow' not in sys.modules"
     subprocess.run([sys.executable, "-c", check], check=True)
