@@ -1,4 +1,4 @@
-"""Keras, imported once and without TensorFlow's start-up log.
+"""Keras and TensorFlow, imported once and without TensorFlow's start-up log.
 
 TensorFlow writes to file descriptor 2 while it loads, below Python's `sys.stderr`, so the
 descriptor itself is set aside during the import. Errors are Python exceptions and still show.
@@ -27,5 +27,6 @@ def _stderr_set_aside():
 
 with _stderr_set_aside():
     import keras
+    import tensorflow
 
-__all__ = ["keras"]
+__all__ = ["keras", "tensorflow"]

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import joblib
 import numpy as np
-import tensorflow as tf
 from sklearn.base import clone
 from sklearn.utils import get_tags
 
 from mlleaks_helpers import data, training
 from mlleaks_helpers.backend import keras
+from mlleaks_helpers.backend import tensorflow as tf
 from mlleaks_helpers.data import Dataset
 from mlleaks_helpers.models import Builder
 from mlleaks_helpers.observation import check_posteriors
