@@ -302,6 +302,7 @@ def slow_mlp(input_shape, classes):
     return mlp(8)(input_shape, classes)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no signal that kills a worker")
 def test_dask_gives_the_same_and_a_killed_worker_loses_nothing(tmp_path, monkeypatch):
     distributed = pytest.importorskip("dask.distributed")
     expected = train_many(mlp(8), DATA, HALVES, group=1, **SMALL)

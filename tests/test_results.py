@@ -150,6 +150,7 @@ def command(folder, *arguments):
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no process groups to kill")
 def test_killed_at_any_moment_and_started_again(tmp_path):
     """The same bytes as an undisturbed run, and nothing half-written in between."""
     chosen = "--recipe", "epochs-10"

@@ -6,6 +6,7 @@ import re
 import shutil
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
 
 import plotly.graph_objects as go
 import pytest
@@ -102,7 +103,7 @@ def dead_links(links):
         url = urlsplit(link)
         if url.scheme != "file":
             continue
-        target = Path(unquote(url.path))
+        target = Path(url2pathname(url.path))
         if not target.is_file():
             yield f"dead link: {link}"
         elif url.fragment and target.suffix == ".html" and unquote(url.fragment) not in anchors(
