@@ -29,7 +29,7 @@ class Interval:
             raise ValueError(f"value must lie between low and high, got {self}")
 
     def __str__(self):
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+        return f"{self.value:z.3f} [{self.low:z.3f}, {self.high:z.3f}]"
 
 
 @dataclass(frozen=True)

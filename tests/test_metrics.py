@@ -225,3 +225,4 @@ def test_a_mean_needs_two_finite_seeds(values):
 
 def test_an_interval_prints_itself():
     assert str(Interval(0.5, 0.4, 0.6)) == "0.500 [0.400, 0.600]"
+    assert str(Interval(-0.0001, -0.02, 0)) == "0.000 [-0.020, 0.000]"
