@@ -39,7 +39,7 @@ bench: $(READY)
 	$(PY) -m benchmarks.many
 
 results: $(READY)
-	$(PY) -m mlleaks_helpers.results $(if $(SET),--set $(SET)) $(if $(RECIPE),--recipe $(RECIPE)) \
+	$(PY) -m tools.record $(if $(SET),--set $(SET)) $(if $(RECIPE),--recipe $(RECIPE)) \
 		$(if $(SEED),--seed $(SEED))
 
 lab: $(READY)
@@ -73,7 +73,7 @@ _build/html/index.html: $(SOURCE) _config.yml _toc.yml $(wildcard book/_ext/*.py
 
 # The verdicts out of the executed chapters, and the scoreboard's table of them.
 _build/claims.json: $(EXECUTED) $(READY)
-	$(PY) -m mlleaks_helpers.claims _build/source $@ > _build/scoreboard.md
+	$(PY) -m tools.scoreboard _build/source $@ > _build/scoreboard.md
 
 _build/source/scoreboard.md: book/scoreboard.md _build/claims.json
 	cat book/scoreboard.md _build/scoreboard.md > $@

@@ -47,14 +47,14 @@ def builder(name):
 
 
 def fit(name, dataset, models, n_jobs):
-    from mlleaks_helpers.training import train
+    from mlleaks_helpers.models import train
 
     return np.stack([train(builder(name), dataset.take(row), seed=k).posteriors(dataset.x)
                      for k, row in enumerate(halves(models, len(dataset)))])
 
 
 def many(name, dataset, models, n_jobs):
-    from mlleaks_helpers.many import train_many
+    from mlleaks_helpers.models import train_many
 
     return train_many(builder(name), dataset, halves(models, len(dataset)), query=dataset,
                       n_jobs=n_jobs)
@@ -81,7 +81,7 @@ def measure(how, name, records, models, n_jobs):
 
 def matmul_peak(name, records, models, n_jobs):
     """float32 operations a second on the best product of two large matrices."""
-    from mlleaks_helpers.backend import keras
+    from mlleaks_helpers.models import keras
 
     a = keras.random.normal((2048, 2048))
     times = []

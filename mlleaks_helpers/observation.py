@@ -62,6 +62,25 @@ class Observation:
         return Observation(self.posteriors, self.labels, member)
 
 
+def observe(ask, members, non_members) -> Observation:
+    """Query a model with both parts, two `Dataset`s, and keep who was who for marking.
+
+    ask  any function from records (n, …) to posteriors (n, classes), such as what `train` gives
+
+    Posteriors come in the order of the two parts, members first. Raises ValueError when the two
+    parts differ in the shape of their records or in their classes.
+    """
+    if members.x.shape[1:] != non_members.x.shape[1:] or members.classes != non_members.classes:
+        raise ValueError("members and non_members must come from one data set, got "
+                         f"{members.name} {members.x.shape[1:]} and "
+                         f"{non_members.name} {non_members.x.shape[1:]}")
+    return Observation(
+        posteriors=np.concatenate([ask(part.x) for part in (members, non_members)]),
+        labels=np.concatenate([members.y, non_members.y]),
+        member=np.repeat([True, False], [len(members), len(non_members)]),
+    )
+
+
 def pool(observations) -> Observation:
     """Several observations as one, in order: what an adversary with many shadow models has.
 

@@ -1,6 +1,6 @@
 """The paper's experiments on the paper's data, as the adversary saw them.
 
-Posteriors of targets and shadows that `python -m mlleaks_helpers.results` trained come with the
+Posteriors of targets and shadows that `make results` trained come with the
 package (or lie in the folder `$MLLEAKS_RECORDINGS`). Reading them takes NumPy only: every attack
 runs on them in milliseconds.
 """

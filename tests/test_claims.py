@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from mlleaks_helpers.claims import CLAIMS, MIME, Claim, Verdict, check, collect, scoreboard
+from mlleaks_helpers.claims import CLAIMS, MIME, Claim, Verdict, check
 from mlleaks_helpers.metrics import Interval
+from tools.scoreboard import collect, scoreboard
 
 ENTRY = {"id", "claim", "section", "paper", "measured", "low", "high", "data", "verdict", "chapter"}
 

@@ -18,8 +18,16 @@ from sklearn.base import clone
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import Bunch
 
-from mlleaks_helpers import data, shoppers
-from mlleaks_helpers.data import Dataset, DataUnavailable, PerPixel, load, random_records, split
+from mlleaks_helpers.data import (
+    Dataset,
+    DataUnavailable,
+    PerPixel,
+    load,
+    random_records,
+    shoppers,
+    sources,
+    split,
+)
 
 PACKS = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
 OFFICIAL_ARCHIVE = PACKS / "upstream" / "dataset_location.tgz"
@@ -151,7 +159,7 @@ def test_shoppers_share_one_table_and_differ_in_classes():
 
 def test_shoppers_are_the_same_in_every_process():
     code = (
-        "from mlleaks_helpers import shoppers; import hashlib; "
+        "from mlleaks_helpers.data import shoppers; import hashlib; "
         "print(hashlib.sha256(shoppers.baskets()).hexdigest(), "
         "hashlib.sha256(shoppers.labels(20)).hexdigest())"
     )
@@ -394,8 +402,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 def server(cache, monkeypatch):
     server = Server()
     server.content = location_archive()
-    monkeypatch.setattr(data, "LOCATION_URL", server.url)
-    monkeypatch.setattr(data, "LOCATION_SHA256", hashlib.sha256(server.content).hexdigest())
+    monkeypatch.setattr(sources, "LOCATION_URL", server.url)
+    monkeypatch.setattr(sources, "LOCATION_SHA256", hashlib.sha256(server.content).hexdigest())
     yield server
     server.close()
 
@@ -404,7 +412,7 @@ def assert_unavailable(cache, *texts):
     with pytest.raises(DataUnavailable) as caught:
         load("location")
     message = str(caught.value)
-    for text in ("location", str(cache / "location.npz"), data.LOCATION_URL, "digits", *texts):
+    for text in ("location", str(cache / "location.npz"), sources.LOCATION_URL, "digits", *texts):
         assert text in message
     assert list(cache.iterdir()) == []
 
@@ -425,7 +433,7 @@ def test_official_archive(cache, server, monkeypatch):
         pytest.skip("the official Location archive is not beside this repository")
     monkeypatch.undo()
     monkeypatch.setenv("MLLEAKS_DATA", str(cache))
-    monkeypatch.setattr(data, "LOCATION_URL", server.url)
+    monkeypatch.setattr(sources, "LOCATION_URL", server.url)
     server.content = OFFICIAL_ARCHIVE.read_bytes()
     dataset = load("location")
     assert dataset.x.shape == (5010, 446)
@@ -456,7 +464,7 @@ def test_a_fetch_that_breaks_off_while_writing_is_not_kept(cache, monkeypatch):
         part.write_bytes(b"half")
         raise OSError("no space left")
 
-    monkeypatch.setattr(data, "_fetch_adult", half)
+    monkeypatch.setattr(sources, "_fetch_adult", half)
     with pytest.raises(DataUnavailable, match=r"adult .*fetch_openml \(OSError: no space left\)"):
         load("adult")
     assert list(cache.iterdir()) == []
@@ -481,7 +489,7 @@ def test_faces_from_the_official_source_have_no_names(cache, monkeypatch):
     faces = Bunch(
         images=images, target=np.arange(80) % 2, target_names=np.array(["A Name", "B Name"])
     )
-    monkeypatch.setattr(data, "fetch_lfw_people", lambda **options: faces)
+    monkeypatch.setattr(sources, "fetch_lfw_people", lambda **options: faces)
     dataset = load("lfw")
     assert dataset.classes == ("person 00", "person 01")
     assert (dataset.x.min(), dataset.x.max()) == (0, 255)
@@ -506,7 +514,7 @@ def test_adult_from_the_official_source_has_the_cache_format(cache, packs, monke
         data=pandas.DataFrame(frame),
         target=pandas.Series(arrays["classes"][arrays["y"]], dtype="category"),
     )
-    monkeypatch.setattr(data, "fetch_openml", lambda *args, **options: bunch)
+    monkeypatch.setattr(sources, "fetch_openml", lambda *args, **options: bunch)
     (cache / "adult.npz").unlink()
     fetched = load("adult")
     assert (fetched.x == packed.x).all()
@@ -519,7 +527,7 @@ def test_news_from_the_official_source(cache, monkeypatch):
         target=np.array([1, 0]),
         target_names=["alt.atheism", "sci.space"],
     )
-    monkeypatch.setattr(data, "fetch_20newsgroups", lambda **options: bunch)
+    monkeypatch.setattr(sources, "fetch_20newsgroups", lambda **options: bunch)
     dataset = load("news")
     assert dataset.x.tolist() == ["One text.", "Another text."]
     assert dataset.y.tolist() == [1, 0]

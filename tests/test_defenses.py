@@ -6,9 +6,8 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 
 from mlleaks_helpers.data import load, split
-from mlleaks_helpers.defenses import Stack, dropout, stacking
-from mlleaks_helpers.models import mlp
-from mlleaks_helpers.training import observe, train
+from mlleaks_helpers.models import Stack, dropout, mlp, stacking, train
+from mlleaks_helpers.observation import observe
 
 PARTS = split(load("digits"), seed=0)
 

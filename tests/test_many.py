@@ -13,12 +13,18 @@ import pytest
 from sklearn.dummy import DummyClassifier
 from sklearn.preprocessing import StandardScaler
 
-from mlleaks_helpers import many
-from mlleaks_helpers.backend import keras
 from mlleaks_helpers.data import Dataset, load
-from mlleaks_helpers.many import train_many
-from mlleaks_helpers.models import classical, cnn, mlp, softmax_regression
-from mlleaks_helpers.training import train
+from mlleaks_helpers.models import (
+    classical,
+    cnn,
+    keras,
+    many,
+    mlp,
+    softmax_regression,
+    stacked,
+    train,
+    train_many,
+)
 
 L = keras.layers
 RNG = np.random.default_rng(0)
@@ -65,7 +71,7 @@ BUILDERS = {
 def plain_keras(build, rows, seed, *, epochs, batch_size):
     """One model, trained batch by batch, from the first weights and in the order of `many`."""
     model, order = build((20,), 3), np.random.default_rng(seed)
-    model.set_weights(many.initial_weights(model.layers, seed))
+    model.set_weights(stacked.initial_weights(model.layers, seed))
     for _ in range(epochs):
         shuffled = order.permutation(rows)
         for batch in np.split(shuffled, range(batch_size, len(rows), batch_size)):
@@ -77,13 +83,13 @@ def plain_keras(build, rows, seed, *, epochs, batch_size):
 def test_weights_agree_with_a_plain_keras_loop(name):
     build, rows = BUILDERS[name], [np.flatnonzero(row) for row in HALVES]
     model = build((20,), 3)
-    recipe = many._Recipe(many._config(model), tuple(model.layers),
-                          *many._update_rule(model.optimizer))
+    recipe = stacked._Recipe(many._config(model), tuple(model.layers),
+                          *stacked._update_rule(model.optimizer))
     seeds = [11, 12, 13, 14]
-    stacked = many._train_stack(recipe, RECORDS.astype(np.float32), LABELS, rows, seeds, 5, 16)
+    weights = stacked._train_stack(recipe, RECORDS.astype(np.float32), LABELS, rows, seeds, 5, 16)
     for k in (0, 3):
         alone = plain_keras(build, rows[k], seeds[k], epochs=5, batch_size=16)
-        for ours, keras_s in zip(stacked, alone.get_weights(), strict=True):
+        for ours, keras_s in zip(weights, alone.get_weights(), strict=True):
             np.testing.assert_allclose(ours[k], keras_s, rtol=1e-3, atol=2e-5)
 
 
@@ -133,7 +139,7 @@ def test_one_seed_repeats_two_seeds_and_two_models_differ():
     assert not np.allclose(first, other, atol=1e-3)
     assert not np.allclose(first[0], first[1], atol=1e-3)
     layers = mlp(8)((20,), 3).layers
-    assert not np.array_equal(*(many.initial_weights(layers, s)[0] for s in (1, 2)))
+    assert not np.array_equal(*(stacked.initial_weights(layers, s)[0] for s in (1, 2)))
 
 
 def test_the_size_of_a_group_changes_nothing():
@@ -157,7 +163,7 @@ def test_each_model_has_preprocessing_fitted_on_its_own_rows():
     alone = train(softmax_regression(), data.take(included[1]), seed=seed, **settings)
     x = alone.prepare.transform(data.x)
     model = alone.model
-    model.set_weights(many.initial_weights(model.layers, seed))
+    model.set_weights(stacked.initial_weights(model.layers, seed))
     model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
     order = np.random.default_rng(seed)
     rows = np.flatnonzero(included[1])
@@ -325,9 +331,6 @@ def test_dask_gives_the_same_and_a_killed_worker_loses_nothing(tmp_path, monkeyp
 
 SCRIPT = """
 import numpy as np
-from mlleaks_helpers.data import Dataset
-from mlleaks_helpers.many import train_many
-from mlleaks_helpers.models import mlp
 if __name__ == "__main__":
     rng = np.random.default_rng(0)
     data = Dataset("noise", rng.random((40, 5)), rng.integers(0, 2, 40), ("no", "yes"))

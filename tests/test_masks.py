@@ -5,23 +5,28 @@ import warnings
 import numpy as np
 import pytest
 
-from mlleaks_helpers.attacks import TopPosteriors, attack_regression
-from mlleaks_helpers.data import load, split
-from mlleaks_helpers.defenses import (
-    Mixtures,
+from mlleaks_helpers.attacks import (
+    TopPosteriors,
+    attack_regression,
     keep_top,
-    l2,
     label_only,
-    label_smoothing,
     memguard,
-    mixup,
     round_to,
     temperature,
 )
-from mlleaks_helpers.many import train_many
-from mlleaks_helpers.models import cnn, mlp, softmax_regression
+from mlleaks_helpers.data import load, split
+from mlleaks_helpers.models import (
+    Mixtures,
+    cnn,
+    l2,
+    label_smoothing,
+    mixup,
+    mlp,
+    softmax_regression,
+    train,
+    train_many,
+)
 from mlleaks_helpers.observation import Observation
-from mlleaks_helpers.training import train
 
 PARTS = split(load("digits"), seed=0)
 

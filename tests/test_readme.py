@@ -4,8 +4,7 @@ import re
 from pathlib import Path
 
 from mlleaks_helpers.data import load, split
-from mlleaks_helpers.models import mlp
-from mlleaks_helpers.training import train
+from mlleaks_helpers.models import mlp, train
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 

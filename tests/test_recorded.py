@@ -38,7 +38,7 @@ def confident(n=200, classes=5, seed=0):
 
 
 def test_every_experiment_of_the_plan_is_recorded():
-    from mlleaks_helpers.results import plan
+    from tools.record import plan
 
     assert {(entry["set"], entry["recipe"], entry["seed"]) for entry in measured()} == set(plan())
     assert {name for name, _, _ in KEPT} == SETS
@@ -83,7 +83,7 @@ def test_half_precision_changes_no_result(name):
     AUCs to 0.001. The book's logistic regression stops a little before it has converged, and
     where it stops hangs on the last digits; so its precision and recall may differ by 0.005.
     """
-    from mlleaks_helpers.results import measure
+    from tools.record import measure
 
     seen = recorded(name)
     again, before = measure(seen.target, seen.shadow), seen.provenance["metrics_of_kept"]
@@ -165,11 +165,11 @@ def test_rows_that_round_alike_can_be_read():
 
 
 def write(folder, name="tiny", seed=0, **changes):
-    from mlleaks_helpers import results
+    from tools import record
 
     entry = {"set": name, "recipe": "plain", "seed": seed, "command": "make results SET=tiny"}
     observation = confident()
-    results._write(entry | changes, to_arrays(observation, [observation], None, None))
+    record._write(entry | changes, to_arrays(observation, [observation], None, None))
     return folder / name / f"plain-{seed}.npz"
 
 
@@ -221,10 +221,10 @@ def test_what_is_not_recorded_says_what_is(folder, asked, message):
 
 
 def test_metrics_without_posteriors_are_measured_but_not_recorded(folder):
-    from mlleaks_helpers import results
+    from tools import record
 
     write(folder)
-    results._write({"set": "tiny", "recipe": "plain", "seed": 1, "command": ""}, None)
+    record._write({"set": "tiny", "recipe": "plain", "seed": 1, "command": ""}, None)
     assert [entry["seed"] for entry in measured()] == [0, 1]
     assert [entry["seed"] for entry in measured("tiny", "plain")] == [0, 1]
     assert measured("other") == measured("tiny", "dropout") == []

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from sklearn.base import clone
 
-from mlleaks_helpers.backend import keras
+from mlleaks_helpers.models.backend import keras
 
 Builder = Callable[[tuple[int, ...], int], keras.Model]
 

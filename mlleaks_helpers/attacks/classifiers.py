@@ -1,4 +1,4 @@
-"""Membership inference attacks with scikit-learn's verbs.
+"""Attack models: learned on a shadow's answers, used on the target's.
 
 `fit` takes what the adversary owns, `score_samples` and `predict` take the target's posteriors.
 Higher score = more likely a member, in every attack. An attack's threshold is fixed before it
@@ -6,26 +6,12 @@ sees the target, and no attack reads `member` of what it scores.
 """
 
 import numpy as np
-from scipy.special import entr, xlog1py
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_curve
 from sklearn.neural_network import MLPClassifier
 
-from mlleaks_helpers.observation import Observation, check_posteriors
-
-
-def top_posteriors(posteriors: np.ndarray, k: int = 3) -> np.ndarray:
-    """The k largest posteriors of each record, high to low: (n, classes) → (n, k).
-
-    Which class they belong to is forgotten, so one attack model fits targets with any number of
-    classes. A model with fewer than k classes has no further posteriors: those columns are 0.
-    (ML-Leaks, Section III-B.) Raises ValueError for k below 1.
-    """
-    if k < 1:
-        raise ValueError(f"k must be at least 1, got {k}")
-    top = np.sort(posteriors, axis=1)[:, ::-1][:, :k]
-    return np.pad(top, ((0, 0), (0, k - top.shape[1])))
+from mlleaks_helpers.attacks.statistics import top_posteriors
+from mlleaks_helpers.observation import Observation
 
 
 def attack_mlp(seed: int = 0) -> MLPClassifier:
@@ -127,103 +113,6 @@ class PerClass:
     def predict(self, target: Observation) -> np.ndarray:
         """True where the score is above one half, (n,) bool: undecided is "not a member"."""
         return self.score_samples(target) > self.threshold_
-
-
-def _log_likelihood(posteriors, labels):
-    return np.log(np.maximum(_of_label(posteriors, labels), TINY))
-
-
-def _modified_entropy(posteriors, labels):
-    right, others = _of_label(posteriors, labels), posteriors.copy()
-    others[np.arange(len(labels)), labels] = 0
-    surprise = np.maximum(xlog1py(others, -np.minimum(others, 1)), np.log(TINY))
-    return (1 - right) * np.log(np.maximum(right, TINY)) + surprise.sum(axis=1)
-
-
-def _of_label(posteriors, labels):
-    return posteriors[np.arange(len(labels)), labels]
-
-
-TINY = 1e-30
-STATISTICS = {
-    "maximum": lambda posteriors, labels: posteriors.max(axis=1),
-    "deviation": lambda posteriors, labels: posteriors.std(axis=1),
-    "entropy": lambda posteriors, labels: -entr(posteriors).sum(axis=1),
-    "loss": _log_likelihood,
-    "modified entropy": _modified_entropy,
-}
-WITHOUT_LABEL = ("maximum", "deviation", "entropy")
-
-
-class Threshold:
-    """Adversary 3: one number for each record, and a threshold on it. No shadow, no training.
-
-    statistic   "maximum", "deviation" or "entropy" of the posteriors (Section V-B), which need no
-                label; "loss" (Yeom et al. 2018) and "modified entropy" (Song and Mittal 2021) need
-                the record's true label. Entropies and losses count negative: higher = member
-    threshold   call records at or above it members; `pick_threshold` finds one, and so does `fit`
-                for an adversary who has a shadow model after all. Scores need none.
-    """
-
-    def __init__(self, statistic: str = "maximum", threshold: float | None = None):
-        if statistic not in STATISTICS:
-            raise ValueError(f"statistic is {statistic!r}: known are {', '.join(STATISTICS)}")
-        self.statistic = statistic
-        self.threshold = threshold
-
-    def fit(self, shadow: Observation) -> "Threshold":
-        """Take the threshold with the highest balanced accuracy on a shadow model.
-
-        Raises ValueError for a shadow without members or without non-members.
-        """
-        _check_shadow(shadow)
-        scores = STATISTICS[self.statistic](shadow.posteriors, shadow.labels)
-        fpr, tpr, thresholds = roc_curve(shadow.member, scores, drop_intermediate=False)
-        self.threshold = float(thresholds[np.argmax(tpr - fpr)])
-        self.fitted_on_ = shadow.posteriors
-        return self
-
-    def score_samples(self, target: Observation) -> np.ndarray:
-        """The statistic of each record, (n,).
-
-        Raises ValueError for the very observation that the attack was fitted on.
-        """
-        _refuse_own(target, getattr(self, "fitted_on_", None))
-        return STATISTICS[self.statistic](target.posteriors, target.labels)
-
-    def predict(self, target: Observation) -> np.ndarray:
-        """True where the statistic reaches the threshold, (n,) bool.
-
-        Raises ValueError where there is no threshold.
-        """
-        if self.threshold is None:
-            raise ValueError("threshold is None: give one, for example from pick_threshold")
-        return self.score_samples(target) >= self.threshold
-
-
-def pick_threshold(random: np.ndarray, *, top: float = 10, statistic: str = "maximum") -> float:
-    """The threshold that the highest `top` per cent of random queries reach (Section V-B, Fig. 10).
-
-    random     (n, classes) the target's posteriors for random records; nobody trained on noise,
-               so these are non-members
-    top        per cent; the paper recommends 10. More means a lower threshold: more records are
-               called members
-    statistic  one of those that need no label
-
-    Raises ValueError where `random` is None, as it is for text and mixed columns, or holds no
-    posteriors; for `top` outside (0, 100); and for a statistic that needs labels.
-    """
-    if random is None:
-        raise ValueError("random is None: for this kind of data nobody knows what a random record "
-                         "is, so no threshold can be picked this way")
-    if not 0 < top < 100:
-        raise ValueError(f"top must lie between 0 and 100 per cent, got {top}")
-    if statistic not in WITHOUT_LABEL:
-        raise ValueError(f"statistic is {statistic!r}: random records have no label, so it must be "
-                         f"one of {', '.join(WITHOUT_LABEL)}")
-    random = np.asarray(random, float)
-    check_posteriors(random)
-    return float(np.percentile(STATISTICS[statistic](random, None), 100 - top))
 
 
 def _check_shadow(shadow):

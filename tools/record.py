@@ -1,6 +1,6 @@
 """Train the paper's targets and shadows on the paper's data, and record what an adversary sees.
 
-    python -m mlleaks_helpers.results [--set NAME] [--recipe NAME] [--seed N] [--jobs N]
+    python -m tools.record [--set NAME] [--recipe NAME] [--seed N] [--jobs N]
 
 Makes what is missing or stale in `mlleaks_helpers/recordings`, one process a core, and can be
 killed at any moment: an entry appears whole or not at all. The data must be in the cache that
@@ -29,9 +29,11 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from tqdm import tqdm
 
-from mlleaks_helpers import data, defenses, metrics, models, recorded, training
+from mlleaks_helpers import data, metrics, models, observation, recorded
 from mlleaks_helpers.attacks import TopPosteriors, attack_regression
-from mlleaks_helpers.backend import keras
+from mlleaks_helpers.data import sets
+from mlleaks_helpers.files import replacing
+from mlleaks_helpers.models import builders, defenses, keras, training
 from mlleaks_helpers.observation import Observation
 
 # Records in each of the four parts. Where the paper's size is not known: Shokri et al.'s for MNIST
@@ -139,11 +141,11 @@ def make(name: str, recipe: str, seed: int) -> None:
     made_with = key(name, recipe, seed, dataset)
     parts = data.split(dataset, size=how["size"], seed=seed)
     trained = _train(how["target"], parts.target_train, seed)
-    target = training.observe(trained, parts.target_train, parts.target_out)
+    target = observation.observe(trained, parts.target_train, parts.target_out)
     seconds, shadows = [trained.seconds], []
     for number, (inside, outside) in enumerate(_shadow_parts(parts, how["shadows"], seed)):
         shadow = _train(how["shadow"], inside, 1_000 * (number + 1) + seed)
-        shadows.append(training.observe(shadow, inside, outside))
+        shadows.append(observation.observe(shadow, inside, outside))
         seconds.append(shadow.seconds)
     asks_at_random = dataset.x.dtype == np.uint8
     random = trained.posteriors(data.random_records(dataset, seed=seed)) if asks_at_random else None
@@ -220,9 +222,9 @@ def key(name: str, recipe: str, seed: int, dataset: data.Dataset) -> str:
     """A digest of everything that changes the numbers: settings, seed, data and code."""
     how = settings(name, recipe)
     used = [make, _train, _shadow_parts, measure, builder, training.train,
-            training.Trained, training.observe, models._compiled, data.split, data.PerPixel,
-            data._prepare, data.random_records, recorded.to_arrays,
-            getattr(models, how["target"]["model"], models.Classical)]
+            training.Trained, observation.observe, builders._compiled, data.split, data.PerPixel,
+            sets._prepare, data.random_records, recorded.to_arrays,
+            getattr(builders, how["target"]["model"], models.Classical)]
     used += {"none": [], "dropout": [defenses.dropout],
              "stacking": [defenses.stacking, defenses.Stack]}[how["target"]["defense"]]
     code = [_without_docstrings(thing) for thing in used]
@@ -276,10 +278,10 @@ def _write(entry: dict, arrays: dict | None) -> None:
     path = recorded.file_of(entry["set"], entry["recipe"], entry["seed"])
     entry["sha256"] = None
     if arrays is not None:
-        with data.replacing(path) as part:
+        with replacing(path) as part:
             np.savez_compressed(part, **arrays)
         entry["sha256"] = _sha256(path.read_bytes())
-    with data.replacing(path.with_suffix(".json")) as part:
+    with replacing(path.with_suffix(".json")) as part:
         part.write_text(json.dumps(entry, indent=1) + "\n")
 
 
@@ -323,6 +325,6 @@ def _default_jobs() -> int:
 
 
 if __name__ == "__main__":
-    from mlleaks_helpers import results  # the workers get the module, not a copy of this script
+    from tools import record  # the workers get the module, not a copy of this script
 
-    results.main()
+    record.main()

@@ -1,0 +1,27 @@
+"""Everything that needs Keras and TensorFlow: what leaves this folder are posteriors."""
+
+from mlleaks_helpers.models.backend import keras
+from mlleaks_helpers.models.builders import (
+    Builder,
+    Classical,
+    classical,
+    cnn,
+    mlp,
+    softmax_regression,
+)
+from mlleaks_helpers.models.defenses import (
+    Mixtures,
+    Mixup,
+    Stack,
+    dropout,
+    l2,
+    label_smoothing,
+    mixup,
+    stacking,
+)
+from mlleaks_helpers.models.many import train_many
+from mlleaks_helpers.models.training import Trained, train
+
+__all__ = ["Builder", "Classical", "Mixtures", "Mixup", "Stack", "Trained", "classical", "cnn",
+           "dropout", "keras", "l2", "label_smoothing", "mixup", "mlp", "softmax_regression",
+           "stacking", "train", "train_many"]
