@@ -33,7 +33,7 @@ def data(name: str, records: int) -> Dataset:
     taste = rng.random((30, 446)) ** 6
     y = rng.integers(0, 30, 2 * records)
     x = (rng.random((len(y), 446)) < 0.05 + 0.3 * taste[y]).astype(np.uint8)
-    return Dataset("location-shaped, simulated", x, y, tuple(map(str, range(30))))
+    return Dataset("location-shaped", x, y, range(30), simulated=True)
 
 
 def halves(models: int, n: int) -> np.ndarray:

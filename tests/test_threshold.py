@@ -14,7 +14,6 @@ from mlleaks_helpers.attacks import (
     attack_regression,
     pick_threshold,
 )
-from mlleaks_helpers.data import Dataset, load, random_records
 from mlleaks_helpers.metrics import auc, report
 from mlleaks_helpers.observation import Observation
 
@@ -213,40 +212,6 @@ def test_where_noise_looks_like_non_members_the_alarm_rate_is_as_asked():
 def test_picking_refuses(options, message):
     with pytest.raises(ValueError, match=message):
         pick_threshold(**{"random": noise()} | options)
-
-
-# ---------------------------------------------------------------- random records
-
-
-def test_random_bits_are_fair_coins():
-    got = random_records(load("shoppers-10"), 500)
-    assert got.shape == (500, 600) and got.dtype == np.uint8
-    assert set(np.unique(got)) == {0, 1}
-    assert got.mean() == pytest.approx(0.5, abs=0.004)  # 300,000 coins: 4 standard errors
-
-
-@pytest.mark.parametrize("name, levels", [("mnist5k", 256), ("digits", 17)])
-def test_random_pixels_are_uniform_over_the_range(name, levels):
-    dataset = load(name)
-    got = random_records(dataset)
-    assert got.shape == (1_000, *dataset.x.shape[1:]) and got.dtype == np.uint8
-    counts = np.bincount(got.ravel(), minlength=levels)
-    assert len(counts) == levels
-    assert stats.chisquare(counts).pvalue > 1e-4
-
-
-def test_random_records_repeat_with_their_seed():
-    dataset = load("digits")
-    one, again, other = (random_records(dataset, 20, seed=seed) for seed in (1, 1, 2))
-    np.testing.assert_array_equal(one, again)
-    assert (one != other).any()
-
-
-@pytest.mark.parametrize("x", [np.array(["a text", "another"], object), np.zeros((2, 3)),
-                               np.zeros((2, 3), np.float32)])
-def test_nobody_knows_what_a_random_text_or_column_is(x):
-    with pytest.raises(ValueError, match="dataset is odd, .* for pixels and bits"):
-        random_records(Dataset("odd", x, np.array([0, 1]), ("no", "yes")))
 
 
 # ---------------------------------------------------------------- for every attack

@@ -18,7 +18,6 @@ import platform
 import shutil
 import sys
 import textwrap
-from dataclasses import replace
 from functools import cache, lru_cache
 from importlib.metadata import version
 
@@ -178,10 +177,7 @@ def _train(how: dict, part: data.Dataset, seed: int) -> training.Trained:
 def _shadow_parts(parts: data.Split, count: int, seed: int):
     """The adversary's two parts, and for more shadows random halves of all her records."""
     yield parts.shadow_train, parts.shadow_out
-    both = replace(parts.shadow_train, **{
-        field: np.concatenate(
-            [getattr(parts.shadow_train, field), getattr(parts.shadow_out, field)])
-        for field in ("x", "y")})
+    both = data.join([parts.shadow_train, parts.shadow_out])
     rng = np.random.default_rng(seed)
     for _ in range(count - 1):
         inside, outside = np.split(rng.permutation(len(both)), 2)
@@ -223,7 +219,7 @@ def key(name: str, recipe: str, seed: int, dataset: data.Dataset) -> str:
     how = settings(name, recipe)
     used = [make, _train, _shadow_parts, measure, builder, training.train,
             training.Trained, observation.observe, builders._compiled, data.split, data.PerPixel,
-            sets._prepare, data.random_records, recorded.to_arrays,
+            sets, data.random_records, recorded.to_arrays,
             getattr(builders, how["target"]["model"], models.Classical)]
     used += {"none": [], "dropout": [defenses.dropout],
              "stacking": [defenses.stacking, defenses.Stack]}[how["target"]["defense"]]

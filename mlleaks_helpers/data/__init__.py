@@ -1,8 +1,19 @@
 """Records: one type, the paper's four-part split, and one way to load each set."""
 
-from mlleaks_helpers.data.dataset import Dataset, Split, random_records, split
-from mlleaks_helpers.data.prepare import PerPixel
-from mlleaks_helpers.data.sets import BESIDE, BUILT_IN, IMAGES, KNOWN, PAPER, DataUnavailable, load
+from mlleaks_helpers.data.dataset import Dataset, Split, join, random_records, split
+from mlleaks_helpers.data.prepare import PerPixel, apply, fit_prepare
+from mlleaks_helpers.data.sets import (
+    BESIDE,
+    BUILT_IN,
+    IMAGES,
+    KNOWN,
+    PAPER,
+    SETS,
+    DataUnavailable,
+    Source,
+    load,
+)
 
-__all__ = ["BESIDE", "BUILT_IN", "IMAGES", "KNOWN", "PAPER", "DataUnavailable", "Dataset",
-           "PerPixel", "Split", "load", "random_records", "split"]
+__all__ = ["BESIDE", "BUILT_IN", "IMAGES", "KNOWN", "PAPER", "SETS", "DataUnavailable", "Dataset",
+           "PerPixel", "Source", "Split", "apply", "fit_prepare", "join", "load",
+           "random_records", "split"]

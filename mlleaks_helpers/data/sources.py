@@ -1,10 +1,8 @@
-"""Where the sets that need a download come from: one fetcher a source."""
+"""Where the sets that need a download come from: one fetcher a source, which writes `part`."""
 
 import gzip
 import json
 import tarfile
-import warnings
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,34 +12,14 @@ from sklearn.datasets import (
     fetch_olivetti_faces,
     fetch_openml,
 )
-from tqdm import TqdmWarning
 
-with warnings.catch_warnings():  # in a notebook without widgets, tqdm.auto says so on import
-    warnings.simplefilter("ignore", TqdmWarning)
-    import pooch
+from mlleaks_helpers.data.cache import LFW_MIN_IMAGES, pooch
 
-LFW_MIN_IMAGES = 40  # "more than 40" in the paper, but its 19 people are those with 40 or more
 LOCATION_URL = "https://github.com/privacytrustlab/datasets/raw/master/dataset_location.tgz"
 LOCATION_SHA256 = "927203f85a868f8ee17a0ded1dc61699efe602167beabe34fbf45b4b1de94b33"
 
 
-def _source(name: str) -> tuple[str, Callable[[Path], None]]:
-    if name in ("mnist", "fashion_mnist", "cifar10", "cifar100"):
-        return f"keras.datasets.{name}", lambda part: _fetch_keras(name, part)
-    if name.startswith("purchase-"):
-        return "Kaggle's Acquire Valued Shoppers challenge", _fetch_purchase
-    if name.startswith("retail-"):
-        return "the FIMI repository's retail.dat", _fetch_retail
-    return {
-        "news": ("sklearn.datasets.fetch_20newsgroups", _fetch_news),
-        "lfw": ("sklearn.datasets.fetch_lfw_people", _fetch_lfw),
-        "olivetti": ("sklearn.datasets.fetch_olivetti_faces", _fetch_olivetti),
-        "adult": ("sklearn.datasets.fetch_openml", _fetch_adult),
-        "location": (LOCATION_URL, _fetch_location),
-    }[name]
-
-
-def _fetch_keras(name: str, part: Path) -> None:
+def fetch_keras(part: Path, name: str) -> None:
     """MNIST and Fashion-MNIST whole; of the CIFARs the training images, as the paper's code."""
     from mlleaks_helpers.models.backend import keras
 
@@ -52,14 +30,15 @@ def _fetch_keras(name: str, part: Path) -> None:
     np.savez(part, x=x, y=y.ravel(), classes=np.arange(y.max() + 1).astype(str))
 
 
-def _fetch_news(part: Path) -> None:
+def fetch_news(part: Path) -> None:
+    """All posts, as they were written."""
     bunch = fetch_20newsgroups(subset="all", shuffle=False)
     with gzip.open(part, "wt", encoding="utf-8") as lines:
         for text, label in zip(bunch.data, bunch.target, strict=True):
             print(json.dumps({"target_name": bunch.target_names[label], "text": text}), file=lines)
 
 
-def _fetch_lfw(part: Path) -> None:
+def fetch_lfw(part: Path) -> None:
     """The middle 128×128 pixels of each photograph at half size; people get numbers as names."""
     middle = slice(61, 189)
     bunch = fetch_lfw_people(
@@ -69,13 +48,15 @@ def _fetch_lfw(part: Path) -> None:
     np.savez(part, x=np.rint(255 * bunch.images).astype(np.uint8), y=bunch.target, classes=people)
 
 
-def _fetch_olivetti(part: Path) -> None:
+def fetch_olivetti(part: Path) -> None:
+    """Ten photographs each of 40 people."""
     bunch = fetch_olivetti_faces()
     images = np.rint(255 * bunch.images[..., None]).astype(np.uint8)
     np.savez(part, x=images, y=bunch.target, classes=[f"person {i:02d}" for i in range(40)])
 
 
-def _fetch_adult(part: Path) -> None:
+def fetch_adult(part: Path) -> None:
+    """The 14 columns, categories as numbers, and which columns these are."""
     bunch = fetch_openml("adult", version=2, as_frame=True, parser="pandas")
     columns = [_coded(bunch.data[column]) for column in bunch.data]
     classes, y = np.unique(bunch.target.astype(str), return_inverse=True)
@@ -96,7 +77,8 @@ def _coded(column) -> tuple[np.ndarray, bool]:
     return np.unique(values, return_inverse=True)[1].astype(np.int32), True
 
 
-def _fetch_location(part: Path) -> None:
+def fetch_location(part: Path) -> None:
+    """The authors' archive, checked: a class in quotes and 446 bits a line."""
     archive = pooch.retrieve(
         LOCATION_URL, f"sha256:{LOCATION_SHA256}", fname="location.tgz", path=part.parent
     )
@@ -104,11 +86,3 @@ def _fetch_location(part: Path) -> None:
         table = np.loadtxt(members.extractfile("bangkok"), np.uint8, delimiter=",", quotechar='"')
     classes = np.arange(1, table[:, 0].max() + 1).astype(str)
     np.savez(part, x=table[:, 1:], y=table[:, 0].astype(np.int64) - 1, classes=classes)
-
-
-def _fetch_purchase(part: Path) -> None:
-    raise FileNotFoundError("it needs an account, so it is not downloaded here")
-
-
-def _fetch_retail(part: Path) -> None:
-    raise FileNotFoundError("its items are counted and grouped by hand, so it is not fetched")
