@@ -43,6 +43,7 @@ def kept(dataset):
     [
         ({"y": np.arange(3)}, "x has 4 records and y 3 labels"),
         ({"x": np.zeros((0, 2)), "y": np.zeros(0, int)}, "x has 0 records"),
+        ({"x": [], "y": []}, "x has 0 records"),
         ({"y": np.array([0.0, 1, 0, 1])}, "y is float64"),
         ({"y": np.zeros((4, 1), int)}, r"shape \(4, 1\)"),
         ({"y": np.array([0, 1, 2, 1])}, "y runs from 0 to 2: with 2 classes"),

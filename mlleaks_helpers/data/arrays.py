@@ -3,6 +3,7 @@
 One gate: what no model can take is refused here, in one sentence, where the Dataset is made.
 """
 
+import math
 from collections import Counter
 from collections.abc import Sized
 from decimal import Decimal
@@ -24,6 +25,8 @@ def as_records(x, *, like=None, mixed: bool = False) -> np.ndarray:
     """
     columns = getattr(x, "columns", None)
     x = _array("x", x, like)
+    if len(x) == 0:
+        raise ValueError("x has 0 records: give at least one")
     if x.dtype.kind in "OUST":
         x = _text_or_numbers(x, columns, mixed)
     if x.dtype == object:
@@ -36,7 +39,7 @@ def as_records(x, *, like=None, mixed: bool = False) -> np.ndarray:
         x = x.astype(np.float64)
     if x.ndim == 1:
         raise ValueError(f"x is one number a record, of shape {x.shape}: give x[:, None], a table")
-    if x.size == 0 and len(x):
+    if x.size == 0:
         raise ValueError(f"x has records of shape {x.shape[1:]}, with nothing in them")
     if x.dtype.kind == "f" and not np.isfinite(x).all():
         raise ValueError(f"x has {(~np.isfinite(x)).sum()} values NaN or infinite: remove them")
@@ -46,7 +49,7 @@ def as_records(x, *, like=None, mixed: bool = False) -> np.ndarray:
 def as_labels(y) -> np.ndarray:
     """Labels as int64 (n,); raises ValueError for what is not one integer a record."""
     y = _array("y", y)
-    if y.dtype == object and all(_is_whole(label) for label in y.flat):
+    if y.shape == (0,) or (y.dtype == object and all(_is_whole(label) for label in y.flat)):
         y = y.astype(np.int64)
     if y.ndim == 1 and y.dtype.kind in "iu":
         return y.astype(np.int64, copy=False)
@@ -106,7 +109,7 @@ def _array(name: str, values, like=None) -> np.ndarray:
                          "them")
     if like is not None and isinstance(values, list | tuple):
         inputs = [part for part in values if hasattr(part, "shape")]
-        if len(values) == len(inputs) != len(like) and all(
+        if 0 < len(values) == len(inputs) != len(like) and all(
                 np.shape(part)[:1] == np.shape(like)[:1] for part in inputs):
             raise ValueError(f"{name} is a list of {len(values)} arrays of {len(like)} records: a "
                              "model here has one input, so give one array (np.hstack joins tables)")
@@ -139,32 +142,45 @@ def _text_or_numbers(x: np.ndarray, columns, mixed: bool) -> np.ndarray:
             raise ValueError(f"x is text, and record {odd[0]} is {x[odd[0]]!r}: give only str")
         return x
     if x.ndim == 1 and any(isinstance(record, Sized) for record in x):
-        shapes = {np.shape(record) for record in x if not isinstance(record, dict | set)}
-        how = "np.stack(x) makes an array of them" if len(shapes) == 1 else (
-            "give all one shape, in one array")
+        arrays = all(isinstance(record, np.ndarray | list | tuple) for record in x)
+        how = "give all one shape, in one array" if arrays else "give numbers or str"
+        if arrays and len({getattr(record, "shape", (len(record),)) for record in x}) == 1:
+            how = "np.stack(x) makes one array of them"
         raise ValueError(f"x is an array of objects such as {type(x[0]).__name__}: {how}")
-    table, n_missing, text = x.reshape(len(x), -1), 0, False
+    kinds = _kinds(x, columns, mixed)
+    if any(issubclass(kind, str) for kind in kinds):
+        return x
+    return x.astype(bool if kinds <= {bool, np.bool_} else np.float64)
+
+
+def _kinds(x: np.ndarray, columns, mixed: bool) -> set[type]:
+    """The types of the values of a table, which are numbers or, if `mixed`, text."""
+    table, kinds, n_missing = x.reshape(len(x), -1), set(), 0
     for number in range(table.shape[1]):
         column = table[:, number]
         which = f"column {number if columns is None else repr(columns[number])}"
         for kind in {type(value) for value in column}:
-            if issubclass(kind, str):
-                text = True
-                if not mixed:
-                    raise ValueError(
-                        f"x has text in {which}: give numbers, or with it a `prepare` that makes "
-                        "numbers of it, such as a ColumnTransformer with a OneHotEncoder")
-            elif kind.__name__ in MISSING:
-                n_missing += sum(type(value) is kind for value in column)
-            elif not issubclass(kind, Real | Decimal | np.bool_):
+            if issubclass(kind, str) and not mixed:
+                raise ValueError(
+                    f"x has text in {which}: give numbers, or with it a `prepare` that makes "
+                    "numbers of it, such as a ColumnTransformer with a OneHotEncoder")
+            if not issubclass(kind, str | Real | Decimal | np.bool_) and (
+                    kind.__name__ not in MISSING):
                 raise ValueError(f"x has values of type {kind.__name__} in {which}: give numbers")
-        numbers = (value for value in column if isinstance(value, Real | Decimal))
-        n_missing += sum(not np.isfinite(float(value)) for value in numbers)
+            kinds.add(kind)
+        n_missing += sum(map(_is_missing, column))
     if n_missing:
         raise ValueError(f"x has {n_missing} values missing, NaN or infinite: remove or fill them")
-    if text:
-        return x
-    return x.astype(bool if {type(v) for v in x.flat} <= {bool, np.bool_} else np.float64)
+    return kinds
+
+
+def _is_missing(value) -> bool:
+    if type(value).__name__ in MISSING:
+        return True
+    try:
+        return isinstance(value, Real | Decimal) and not math.isfinite(value)
+    except OverflowError:  # an int that no float can hold
+        return True
 
 
 def _is_whole(label) -> bool:

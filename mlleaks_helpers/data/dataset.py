@@ -45,8 +45,6 @@ class Dataset:
         x = as_records(self.x, like=y, mixed=mixed)
         if len(x) != len(y):
             raise ValueError(f"x has {len(x)} records and y {len(y)} labels: give one label each")
-        if len(x) == 0:
-            raise ValueError("x has 0 records: give at least one")
         checked = {"x": x, "y": y, "classes": as_classes(self.classes, y), "prepare": prepare,
                    "largest": _largest(x, self.largest)}
         for name, value in checked.items():
