@@ -56,6 +56,7 @@ def test_footer(post, left):
 def test_body_takes_off_the_footer_before_the_quotes():
     assert body("From: a\n\nMine.\n--\nA writes:\n> yours") == "Mine."
     assert body("From: a\n\nA writes:\n> yours\nMine.") == "Mine."
+    assert body("From: a\n\nOne.\n\nTwo.\n\n> yours") == "One.\n\nTwo."
 
 
 def posts(path, *lines):

@@ -54,6 +54,12 @@ def test_a_class_is_the_group_with_the_nearest_centre(k):
     assert (distances.argmin(axis=1) == y[:500]).mean() > 0.95  # k-means stopped after 20 rounds
 
 
+@pytest.mark.parametrize("k", [10, 20])
+def test_a_class_has_the_number_of_the_shopper_it_started_from(k):
+    own = shoppers.labels(k)[:k] == np.arange(k)
+    assert own.mean() > 0.4  # if the classes had other numbers: 1 / k
+
+
 def test_nobody_can_write_on_the_one_table():
     for array in (shoppers.baskets(), shoppers.labels(2), load("shoppers-2").x):
         with pytest.raises(ValueError, match="read-only"):
