@@ -278,7 +278,7 @@ def test_damaged_cache_file_is_named(cache, name, remedy, damage):
     ({"x": np.eye(4) / 2, "y": np.arange(4)}, "purchase-10.npz: x is float64, from 0 to 0.5: give"),
     ({"x": np.eye(4), "y": np.arange(4), "classes": ["a", "b"]}, "classes has 2 names: the set"),
     ({"x": np.eye(4), "y": np.array([0, 1, 2, None])}, "holds y as Python objects"),
-    ({"x": np.eye(0), "y": np.arange(0)}, "purchase-10.npz: x is float64: give whole numbers"),
+    ({"x": np.eye(0), "y": np.arange(0)}, "purchase-10.npz: x has 0 records and y 0 labels"),
 ])
 def test_a_file_that_holds_something_else_is_not_called_damaged(cache, arrays, message):
     np.savez(cache / "purchase-10.npz", **arrays)

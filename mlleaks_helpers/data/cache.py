@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import TqdmWarning
 
-from mlleaks_helpers.data.arrays import as_labels
+from mlleaks_helpers.data.arrays import as_classes, as_labels
 from mlleaks_helpers.data.news import read_news
 from mlleaks_helpers.data.prepare import one_hot_and_scaled
 from mlleaks_helpers.files import load_arrays
@@ -60,15 +60,15 @@ def read_groups(path: Path, k: int, labels: str = "y") -> dict:
     """Baskets of bits in k groups, whose numbers from 0 or 1 the array `labels` holds."""
     arrays = load_arrays(path, ("x", labels), ("classes",) if labels == "y" else ())
     classes = arrays.get("classes", np.arange(1, k + 1))
-    if len(classes) != k:
-        raise ValueError(f"classes has {len(classes)} names: the set has {k} groups")
+    if classes.shape != (k,):
+        raise ValueError(f"classes has {classes.size} names: the set has {k} groups")
     return _small(_fields({"x": arrays["x"], "y": arrays[labels], "classes": classes}), 1)
 
 
 def read_faces(path: Path) -> dict:
     """The people with at least 40 images each."""
     read = read_pixels(path)
-    y, classes = read["y"], np.asarray(read["classes"])
+    y, classes = read["y"], np.array(read["classes"])
     kept = np.flatnonzero(np.bincount(y, minlength=len(classes)) >= LFW_MIN_IMAGES)
     rows = np.isin(y, kept)
     return {"x": read["x"][rows], "y": np.searchsorted(kept, y[rows]), "classes": classes[kept]}
@@ -94,10 +94,13 @@ def read_posts(path: Path) -> dict:
 
 
 def _fields(arrays: dict) -> dict:
-    y = as_labels(arrays["y"])
-    if len(y) and 1 <= y.min() <= y.max() == len(arrays["classes"]):
+    x, y, classes = arrays["x"], as_labels(arrays["y"]), np.atleast_1d(arrays["classes"])
+    records = len(x) if x.ndim else 0
+    if records != len(y) or records == 0:
+        raise ValueError(f"x has {records} records and y {len(y)} labels: give one label each")
+    if 1 <= y.min() <= y.max() == len(classes):
         y = y - 1
-    return {"x": arrays["x"], "y": y, "classes": arrays["classes"]}
+    return {"x": x, "y": y, "classes": as_classes(classes, y)}
 
 
 def _small(read: dict, largest: int) -> dict:
