@@ -60,8 +60,8 @@ def load_arrays(path: str | Path, wanted: tuple[str, ...] = (),
             zlib.error) as error:
         said = f"{type(error).__name__}: {error}" if start else "it is empty"
         raise OSError(f"{path} is damaged, or no .npz file ({said})") from error
-    raise ValueError(f"{path} holds {_listed(names)}, and wanted are {_listed(wanted)}: "
-                     f"{_listed(missing)} must be added, or another array renamed to it")
+    raise ValueError(f"{path} holds {_listed(names)}, and wanted are {_listed(wanted)}: without "
+                     f"{_listed(missing)}, or under another name, it cannot be used")
 
 
 class _NotPlain(ValueError):

@@ -105,7 +105,7 @@ COLUMNS = {**GOOD, "is_categorical": np.arange(6) < 3}
 @pytest.mark.parametrize(("reader", "arrays", "message"), [
     other(cache.read_table, "holds features, labels, and wanted are x, y, classes",
           features=BITS, labels=Y),
-    other(cache.read_table, "holds X, y, and wanted are x, y, classes: x, classes", X=BITS, y=Y),
+    other(cache.read_table, "holds X, y, and wanted are x, y, classes: without x, classes", X=BITS, y=Y),
     other(cache.read_table, "holds data, target", data=BITS, target=Y),
     other(cache.read_table, "y is float64 of shape", **{**GOOD, "y": Y + 0.5}),
     other(cache.read_table, r"y.argmax\(axis=1\)", **{**GOOD, "y": np.eye(6)}),
@@ -125,7 +125,7 @@ COLUMNS = {**GOOD, "is_categorical": np.arange(6) < 3}
     other(cache.read_pixels, "x is int64, from 200 to 271", **{**GOOD, "x": IMAGES + 200 * ONE}),
     other(cache.read_pixels, r"x has shape \(6, 2, 6\): images are \(n, height, width, channels",
           **{**GOOD, "x": IMAGES.reshape(6, 2, 6)}),
-    other(cache.read_columns, "wanted are x, y, classes, is_categorical: is_cat", **GOOD),
+    other(cache.read_columns, "classes, is_categorical: without is_categorical", **GOOD),
     other(cache.read_columns, r"is_categorical is bool of shape \(5,\)",
           **{**COLUMNS, "is_categorical": np.arange(5) < 3}),
     other(cache.read_columns, "is_categorical is int64", **{**COLUMNS, "is_categorical": Y}),
@@ -139,7 +139,7 @@ def test_another_content_is_named(written, reader, arrays, message):
 def test_groups_of_another_number_are_named(written):
     with pytest.raises(ValueError, match="classes has 3 names: the set has 10 groups"):
         cache.read_groups(written(**GOOD), 10)
-    with pytest.raises(ValueError, match="holds x, y, classes, and wanted are x, y10: y10 must be"):
+    with pytest.raises(ValueError, match="holds x, y, classes, and wanted are x, y10: without y10"):
         cache.read_groups(written(**GOOD), 10, "y10")
 
 

@@ -61,7 +61,7 @@ def test_compressed_arrays_are_read_too(path):
 
 def test_what_a_file_lacks_is_said(path):
     with pytest.raises(ValueError, match=(
-            r"some.npz holds x, y, names, and wanted are x, labels, part: labels, part must be")):
+            r"some.npz holds x, y, names, and wanted are x, labels, part: without labels, part,")):
         load_arrays(path, ("x", "labels", "part"))
 
 
