@@ -105,7 +105,7 @@ COLUMNS = {**GOOD, "is_categorical": np.arange(6) < 3}
 @pytest.mark.parametrize(("reader", "arrays", "message"), [
     other(cache.read_table, "holds features, labels, and wanted are x, y, classes",
           features=BITS, labels=Y),
-    other(cache.read_table, "holds X, y, and wanted are x, y, classes: without x, classes", X=BITS, y=Y),
+    other(cache.read_table, "wanted are x, y, classes: without x, classes", X=BITS, y=Y),
     other(cache.read_table, "holds data, target", data=BITS, target=Y),
     other(cache.read_table, "y is float64 of shape", **{**GOOD, "y": Y + 0.5}),
     other(cache.read_table, r"y.argmax\(axis=1\)", **{**GOOD, "y": np.eye(6)}),
