@@ -19,6 +19,13 @@ def positive(**values) -> None:
             raise ValueError(f"{name} must be positive, got {value!r}")
 
 
+def not_negative(**values) -> None:
+    """Raise ValueError unless every value is a finite number of at least 0."""
+    for name, value in values.items():
+        if not (_is_number(value) and 0 <= value < float("inf")):
+            raise ValueError(f"{name} must not be negative or infinite, got {value!r}")
+
+
 def between(low: float, high: float, **values) -> None:
     """Raise ValueError unless every value is a number from `low` to `high`, ends included."""
     for name, value in values.items():

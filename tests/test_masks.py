@@ -1,6 +1,4 @@
-"""The rival defenses: values worked out by hand, and masks that keep what they promise to keep."""
-
-import warnings
+"""Masks: values worked out by hand, and that each keeps what it promises to keep."""
 
 import numpy as np
 import pytest
@@ -14,21 +12,7 @@ from mlleaks_helpers.attacks import (
     round_to,
     temperature,
 )
-from mlleaks_helpers.data import load, split
-from mlleaks_helpers.models import (
-    Mixtures,
-    cnn,
-    l2,
-    label_smoothing,
-    mixup,
-    mlp,
-    softmax_regression,
-    train,
-    train_many,
-)
 from mlleaks_helpers.observation import Observation
-
-PARTS = split(load("digits"), seed=0)
 
 
 class Largest:
@@ -213,99 +197,7 @@ def test_memguard_takes_a_fitted_attack_of_the_package():
     assert np.median(np.abs(attack.score_samples(masked) - 0.5)) < 1e-6
 
 
-# ---------------------------------------------------------------- other ways to train
-
-
-def test_l2_replaces_the_penalty_of_every_layer_with_weights():
-    for build, shape in ((mlp(8), (8, 8, 1)), (cnn(2, 4), (12, 12, 1)),
-                         (softmax_regression(), (4,))):
-        model, plain = l2(build, 0.03)(shape, 3), build(shape, 3)
-        penalties = [layer.kernel_regularizer.l2 for layer in model.layers
-                     if hasattr(layer, "kernel_regularizer")]
-        assert penalties == pytest.approx([0.03] * (len(plain.get_weights()) // 2))
-        assert [w.shape for w in model.get_weights()] == [w.shape for w in plain.get_weights()]
-        assert model.loss == plain.loss
-        assert model.optimizer.learning_rate == plain.optimizer.learning_rate
-        assert sum(map(float, model.losses)) == pytest.approx(
-            0.03 * sum((w**2).sum() for w in model.get_weights()[::2]), rel=1e-5)
-
-
-def test_l2_keeps_weights_small_and_leaves_the_builder_alone():
-    build = mlp(4, learning_rate=0.02)
-    norms = [np.linalg.norm(train(b, PARTS.target_train, epochs=6).model.get_weights()[0])
-             for b in (build, l2(build, 0.1), build)]
-    assert norms[1] < 0.7 * norms[0] and norms[0] == norms[2]
-
-
-def test_l2_models_are_stacked():
-    data = PARTS.target_train
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        train_many(l2(mlp(4), 0.01), data, np.ones((2, len(data)), bool), query=data.x[:3],
-                   epochs=1)
-
-
-@pytest.mark.parametrize("y", [[0, 2], [[0], [2]]])
-def test_label_smoothing_by_hand(y):
-    loss = label_smoothing(mlp(4), 0.3)((5,), 3).loss
-    posteriors = np.array([[0.7, 0.2, 0.1], [0.5, 0.4, 0.1]])
-    soft = np.array([[0.8, 0.1, 0.1], [0.1, 0.1, 0.8]])
-    np.testing.assert_allclose(loss(np.array(y), posteriors),
-                               -(soft * np.log(posteriors)).sum(axis=1), rtol=1e-5)
-
-
-def test_label_smoothing_of_nothing_is_the_plain_training():
-    smooth, plain = (train(build, PARTS.target_train, epochs=2, seed=3)
-                     for build in (label_smoothing(mlp(8), 0), mlp(8)))
-    np.testing.assert_allclose(smooth.posteriors(PARTS.target_out.x),
-                               plain.posteriors(PARTS.target_out.x), atol=1e-4)
-
-
-def test_label_smoothing_makes_a_model_less_sure():
-    fast = mlp(16, learning_rate=0.02)
-    sure = [train(build, PARTS.target_train, epochs=12).posteriors(PARTS.target_train.x)
-            .max(axis=1).mean() for build in (fast, label_smoothing(fast, 0.3))]
-    assert sure[0] > 0.9 > 0.8 > sure[1] > 0.6
-
-
-def test_mixtures_by_hand():
-    """Each record once, with another and its label; the last batch is short."""
-    x, y = np.arange(7.0)[:, None, None] * np.ones((2, 3)), np.eye(7)
-    mixtures = Mixtures(x, y, alpha=1.0, batch_size=3)
-    batches = [mixtures[number] for number in range(len(mixtures))]
-    assert [len(batch_x) for batch_x, _ in batches] == [3, 3, 1]
-    mixed_x, mixed_y = map(np.concatenate, zip(*batches, strict=True))
-    assert sorted(mixtures.pairs[0]) == sorted(mixtures.pairs[1]) == list(range(7))
-    for k, (one, other) in enumerate(mixtures.pairs.T):
-        share = mixtures.shares[k]
-        np.testing.assert_allclose(mixed_x[k], share * one + (1 - share) * other, rtol=1e-5)
-        np.testing.assert_allclose(mixed_y[k], share * y[one] + (1 - share) * y[other], rtol=1e-5)
-    before = mixtures.pairs.copy()
-    mixtures.on_epoch_end()
-    assert not np.array_equal(mixtures.pairs, before)
-
-
-def test_shares_follow_beta():
-    sizes = {alpha: Mixtures(np.zeros((20_000, 1)), None, alpha, 10).shares
-             for alpha in (0.1, 1.0, 10.0)}
-    for alpha, shares in sizes.items():  # the variance of Beta(a, a) is 1 / (8a + 4)
-        assert shares.mean() == pytest.approx(0.5, abs=0.02)
-        assert shares.var() == pytest.approx(1 / (8 * alpha + 4), rel=0.05)
-
-
-def test_mixup_trains_repeats_itself_and_is_less_sure():
-    fast = mlp(16, learning_rate=0.02)
-    plain, mixed, again, other = (
-        train(build, PARTS.target_train, epochs=12, seed=seed).posteriors(PARTS.target_out.x)
-        for build, seed in ((fast, 1), (mixup(fast), 1), (mixup(fast), 1), (mixup(fast), 2)))
-    np.testing.assert_array_equal(mixed, again)
-    assert not np.array_equal(mixed, other)
-    assert (mixed.argmax(axis=1) == PARTS.target_out.y).mean() > 0.85
-    assert mixed.max(axis=1).mean() < plain.max(axis=1).mean() - 0.1
-
-
-def no_network(input_shape, classes):
-    return "a forest"
+# ---------------------------------------------------------------- bad input
 
 
 @pytest.mark.parametrize("call, message", [
@@ -315,12 +207,6 @@ def no_network(input_shape, classes):
     (lambda: temperature(np.eye(3), float("nan")), "t must be positive, got nan"),
     (lambda: guarded(np.eye(3), budget=-0.1), "budget must lie between 0 and 2, got -0.1"),
     (lambda: guarded(np.eye(3), budget=3), "budget must lie between 0 and 2, got 3"),
-    (lambda: l2(mlp(), -1), "strength must not be negative, got -1"),
-    (lambda: label_smoothing(mlp(), 1), "amount is the share that is spread, .* got 1"),
-    (lambda: mixup(mlp(), 0), "alpha must be positive, got 0"),
-    (lambda: mixup(no_network)((3,), 2), "mixup needs a Builder of Keras models, got str"),
-    (lambda: l2(no_network, 0.1)((3,), 2), "l2 needs a Builder of Keras models, got str"),
-    (lambda: label_smoothing(no_network)((3,), 2), "label_smoothing needs a Builder .* got str"),
 ])
 def test_bad_input_is_named(call, message):
     with pytest.raises(ValueError, match=message):

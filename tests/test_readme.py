@@ -10,7 +10,7 @@ README = Path(__file__).resolve().parent.parent / "README.md"
 
 
 def test_the_example_for_your_own_model(capsys):
-    parts = split(load("digits"))
+    parts = split(load("digits"), size=100)
     [example] = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     exec(example, {
         "your_model": train(mlp(), parts.target_train, epochs=2).model,

@@ -1,22 +1,33 @@
-"""The one training loop, tiny and real: fresh models, one transform, quiet."""
+"""The one training loop, tiny and real: fresh models, one transform, quiet; and whom it can ask."""
 
+import logging
 import os
 import subprocess
 import sys
-from dataclasses import replace
-from pathlib import Path
+from functools import lru_cache
 
 import keras
 import numpy as np
 import pytest
+from sklearn.datasets import make_blobs
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
 
-import mlleaks_helpers
 from mlleaks_helpers.data import Dataset, load, split
-from mlleaks_helpers.models import Trained, classical, cnn, mlp, softmax_regression, train
+from mlleaks_helpers.models import Classical, Trained, classical, mlp, train
 from mlleaks_helpers.observation import observe
 
-PARTS = split(load("digits"), seed=0)
+PARTS = split(load("digits"), size=60, seed=0)
+RECORDS, LABELS = make_blobs(90, 4, centers=3, cluster_std=3, random_state=0)
+BLOBS = Dataset("blobs", RECORDS, LABELS, ("a", "b", "c"), StandardScaler())
+
+
+@lru_cache
+def trained(seed=0, part="target_train"):
+    return train(mlp(8), getattr(PARTS, part), epochs=2, batch_size=25, seed=seed)
 
 
 def weights(trained):
@@ -27,90 +38,118 @@ def same(a, b):
     return all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
 
 
-def test_one_seed_repeats_and_two_seeds_differ():
-    first, again, other = (
-        weights(train(mlp(8), PARTS.target_train, epochs=2, seed=seed)) for seed in (0, 0, 1)
-    )
-    assert same(first, again)
-    assert not same(first, other)
+class Spy:
+    """Stands in for a model: keeps what it is given, answers with the records' first values."""
+
+    def __init__(self, shape, classes):
+        self.shape, self.classes, self.drawn = shape, classes, np.random.random()  # noqa: NPY002
+        self.asked = []
+
+    def fit(self, x, y, **options):
+        self.x, self.y, self.options, self.history = x, y, options, {"loss": [self.drawn]}
+        return self
+
+    def __call__(self, x, training=False):
+        self.asked.append(x)
+        return np.stack([x[:, 0], 1 - x[:, 0]], axis=1)
 
 
-def test_target_and_shadow_are_two_models():
-    build = mlp(8)
-    target = train(build, PARTS.target_train, epochs=1)
-    before = weights(target)
-    shadow = train(build, PARTS.shadow_train, epochs=1)
-    assert target.model is not shadow.model
-    assert same(before, weights(target))
+# ---------------------------------------------------------------- train
 
 
-def test_the_transform_is_fitted_on_the_training_part_and_serves_everyone():
-    trained = train(mlp(8), PARTS.target_train, epochs=1)
-    np.testing.assert_allclose(trained.prepare.mean_, PARTS.target_train.x.mean(axis=0), rtol=1e-6)
-    seen = observe(trained, PARTS.target_train, PARTS.target_out)
-    alone = [trained.posteriors(part.x) for part in (PARTS.target_train, PARTS.target_out)]
-    np.testing.assert_array_equal(seen.posteriors, np.concatenate(alone))
-    few = trained.posteriors(PARTS.target_out.x[:5])  # no record changes another's answer
-    np.testing.assert_allclose(few, alone[1][:5], rtol=1e-4)
+def test_one_seed_repeats_and_two_seeds_and_two_parts_differ():
+    first, other, shadow = trained(), trained(1), trained(0, "shadow_train")
+    assert same(weights(first), weights(train(mlp(8), PARTS.target_train, epochs=2, batch_size=25)))
+    assert not same(weights(first), weights(other))
+    assert not same(weights(first), weights(shadow))
+    histories = [one.history["loss"] for one in (first, other, shadow)]
+    assert [len(history) for history in histories] == [2, 2, 2]
+    assert len({history[-1] for history in histories}) == 3
 
 
-def test_observe_keeps_every_row_once_with_its_label_and_its_truth():
-    trained = train(mlp(8), PARTS.target_train, epochs=1)
-    members, non_members = PARTS.target_train, PARTS.target_out.take(slice(0, 100))
-    seen = observe(trained, members, non_members)
-    assert len(seen) == len(members) + 100
-    assert seen.member.sum() == len(members) and seen.member[: len(members)].all()
-    np.testing.assert_array_equal(seen.labels, np.concatenate([members.y, non_members.y]))
-    both = trained.accuracy(members), trained.accuracy(non_members)
-    assert seen.accuracy == pytest.approx(both)
+def test_the_seed_is_set_before_the_model_is_built_and_every_model_keeps_its_own_history():
+    first, again, other = (train(Spy, BLOBS, epochs=1, seed=seed) for seed in (5, 5, 6))
+    assert first.model.drawn == again.model.drawn != other.model.drawn
+    assert other.history == {"loss": [other.model.drawn]}
 
 
-def test_a_keras_model_of_your_own_can_be_observed():
-    model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(),
-                              keras.layers.Dense(10, "softmax")])
-    seen = observe(Trained(model), PARTS.target_train, PARTS.target_out)
-    assert len(seen) == 2 * len(PARTS.target_train)
+def test_a_model_is_fitted_on_the_prepared_training_part_as_asked():
+    one = train(Spy, BLOBS.take(slice(0, 50)), epochs=3, batch_size=7)
+    assert one.model.shape == (4,) and one.model.classes == 3
+    expected = (RECORDS[:50] - RECORDS[:50].mean(axis=0)) / RECORDS[:50].std(axis=0)
+    np.testing.assert_allclose(one.model.x, expected, atol=1e-6)
+    np.testing.assert_array_equal(one.model.y, LABELS[:50])
+    assert one.model.options["epochs"] == 3 and one.model.options["batch_size"] == 7
+    assert not hasattr(BLOBS.prepare, "mean_")  # the data set's own stays unfitted
 
 
-def test_records_of_your_own_can_be_trained_on():
-    rng = np.random.default_rng(0)
-    mine = Dataset("mine", rng.integers(0, 9, (40, 5)), rng.integers(0, 2, 40), ("no", "yes"))
-    assert train(softmax_regression(), mine, epochs=1).posteriors(mine.x).shape == (40, 2)
+def test_the_transform_that_was_fitted_in_training_serves_everyone():
+    first, second = (train(Spy, BLOBS.take(rows), epochs=1)
+                     for rows in (slice(0, 50), slice(50, 90)))
+    low, high = RECORDS.min(), RECORDS.max()
+    for one, rows in ((first, slice(0, 50)), (second, slice(50, 90))):
+        scale = StandardScaler().fit(RECORDS[rows])
+        one.model.__class__ = type("Shares", (Spy,), {
+            "__call__": lambda self, x: super(type(self), self).__call__(1 / (1 + np.exp(-x)))})
+        one.posteriors(np.array([[low] * 4, [high] * 4]))
+        asked = 1 / (1 + np.exp(-scale.transform([[low] * 4, [high] * 4])))
+        np.testing.assert_allclose(one.model.asked[-1], asked, atol=1e-6)
 
 
-def test_logits_are_refused_with_the_reason():
-    model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(),
-                              keras.layers.Dense(10)])
-    with pytest.raises(ValueError, match=r"sum to 1 .*logits"):
-        observe(Trained(model), PARTS.target_train, PARTS.target_out)
+def test_training_leaves_keras_settings_as_they_were_and_holds_back_one_warning(caplog):
+    class Traced(Spy):
+        def fit(self, *args, **options):
+            log.warning("5 out of the last 5 calls to <f at 0x7f> triggered tf.function retracing.")
+            return super().fit(*args, **options)
+
+    log = logging.getLogger("tensorflow")
+    before = keras.config.floatx(), keras.config.dtype_policy(), log.level, list(log.filters)
+    log.addHandler(caplog.handler)
+    try:
+        train(Traced, BLOBS)
+    finally:
+        log.removeHandler(caplog.handler)
+    assert caplog.records == []
+    assert before == (keras.config.floatx(), keras.config.dtype_policy(), log.level, log.filters)
 
 
-def test_the_papers_architectures():
-    network = cnn()((28, 28, 1), 10)
-    shapes = [layer.output.shape[1:] for layer in network.layers]
-    assert shapes == [(28, 28, 32), (14, 14, 32), (10, 10, 32), (5, 5, 32), (800,), (128,), (10,)]
-    table = mlp()((446,), 30)
-    assert table.count_params() == 446 * 128 + 128 + 128 * 30 + 30
-    assert table.layers[-2].activation is keras.activations.tanh
-    assert softmax_regression()((4,), 3).count_params() == 4 * 3 + 3
+def test_numpys_numbers_will_do():
+    one = train(Spy, BLOBS, epochs=np.int64(2), batch_size=np.int32(9), seed=np.int64(3))
+    assert one.model.options["epochs"] == 2 and type(one.model.options["batch_size"]) is int
 
 
-@pytest.mark.parametrize("call, message", [
-    (lambda: train(mlp(), PARTS.target_train, epochs=0), "epochs must be at least 1, got 0"),
-    (lambda: train(mlp(), PARTS.target_train, batch_size=0), "batch_size must be at least 1"),
-    (lambda: mlp(0), "hidden must be at least 1 unit, got 0"),
-    (lambda: cnn()((8, 8, 1), 10), r"at least 12×12 pixels .*got \(8, 8, 1\)"),
-    (lambda: observe(None, PARTS.target_train, load("breast_cancer")), "one data set, got digits"),
-    (lambda: observe(None, PARTS.target_train, replace(PARTS.target_out, classes="abcdefghij")),
-     "one data set, got digits"),
+@pytest.mark.parametrize("options, message", [
+    ({"epochs": 0}, "epochs must be at least 1, got 0"),
+    ({"epochs": 1.5}, "epochs must be a whole number, got 1.5"),
+    ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+    ({"seed": -1}, "seed must be at least 0, got -1"),
+    ({"seed": None}, "seed must be a whole number, got None"),
+    ({"seed": 2**32}, r"seed must be below 2\*\*32, got 4294967296"),
 ])
-def test_bad_input_is_named(call, message):
+def test_a_number_out_of_range_is_named(options, message):
     with pytest.raises(ValueError, match=message):
-        call()
+        train(Spy, BLOBS, **options)
+
+
+def test_double_precision_is_trained_and_answered_in():
+    before = keras.config.floatx(), keras.config.dtype_policy()
+    try:
+        keras.config.set_floatx("float64")
+        keras.config.set_dtype_policy("float64")
+        one = train(mlp(4), BLOBS, epochs=1)
+    finally:
+        keras.config.set_floatx(before[0])
+        keras.config.set_dtype_policy(before[1])
+    posteriors = one.posteriors(RECORDS)
+    assert posteriors.dtype == np.float64
+    np.testing.assert_allclose(posteriors.sum(axis=1), 1, atol=1e-12)
 
 
 SCRIPT = """
-train(mlp(8), load("digits"), epochs=2).posteriors(load("digits").x)
+from mlleaks_helpers.data import load
+from mlleaks_helpers.models import mlp, train
+part = load("digits").take(slice(0, 60))
+train(mlp(8), part, epochs=2).posteriors(part.x)
 """
 
 
@@ -120,38 +159,133 @@ def test_a_script_hears_nothing_from_tensorflow():
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
 
 
-HELPERS = Path(mlleaks_helpers.__file__).parent
-LIGHT = sorted(".".join(["mlleaks_helpers", *path.relative_to(HELPERS).with_suffix("").parts])
-               for path in HELPERS.rglob("*.py") if path.parent.name != "models")
+# ---------------------------------------------------------------- whom Trained can ask
 
 
-@pytest.mark.parametrize("module", LIGHT)
-def test_outside_models_nothing_starts_tensorflow(module):
-    check = (f"import sys, {module.removesuffix('.__init__')}; "
-             "assert not {'keras', 'tensorflow'} & set(sys.modules)")
-    subprocess.run([sys.executable, "-c", check], check=True)
+def test_observe_keeps_every_row_once_with_its_label_and_its_truth():
+    members, non_members = PARTS.target_train, PARTS.target_out.take(slice(0, 25))
+    seen = observe(trained(), members, non_members)
+    assert len(seen) == 85 and seen.member[:60].all() and not seen.member[60:].any()
+    np.testing.assert_array_equal(seen.labels, np.concatenate([members.y, non_members.y]))
+    alone = [trained()(part.x) for part in (members, non_members)]
+    np.testing.assert_array_equal(seen.posteriors, np.concatenate(alone))
+    assert seen.accuracy == pytest.approx((trained().accuracy(members),
+                                           trained().accuracy(non_members)))
+    few = trained().posteriors(non_members.x[:5])  # no record changes another's answer
+    np.testing.assert_allclose(few, alone[1][:5], rtol=1e-4)
+
+
+def own(*layers):
+    return keras.Sequential([keras.Input((4,)), *layers])
+
+
+def test_a_keras_model_of_your_own_can_be_asked_and_drops_nothing():
+    model = own(keras.layers.Dropout(0.5), keras.layers.Dense(3, "softmax"))
+    np.testing.assert_allclose(Trained(model)(RECORDS), model(RECORDS, training=False), rtol=1e-5)
+
+
+def test_a_classifiers_columns_are_the_labels():
+    """Classes 1 and 3 of four, so that each column is somewhere else than in the classifier."""
+    y = np.where(LABELS == 0, 3, 1)
+    fitted = LogisticRegression().fit(RECORDS, y)
+    one, three = fitted.predict_proba(RECORDS).T
+    zero = np.zeros(90)
+    np.testing.assert_allclose(Trained(fitted)(RECORDS), np.stack([zero, one, zero, three], 1),
+                               atol=1e-6)
+    five = Trained(Classical(fitted, 5))
+    assert five(RECORDS).shape == (90, 5)
+    data = Dataset("five", RECORDS, y, "abcde")
+    assert five.accuracy(data) == fitted.score(RECORDS, y) > 0.8
+    yes = Trained(GaussianNB().fit(RECORDS, y == 3))  # False and True are labels 0 and 1
+    np.testing.assert_allclose(yes(RECORDS)[:, 1],
+                               yes.model.predict_proba(RECORDS)[:, 1], atol=1e-6)
+
+
+def test_a_function_can_be_asked_and_a_trained_model_is_one():
+    def ask(x):
+        return [[0.25, 0.75]] * len(x)
+
+    np.testing.assert_array_equal(Trained(ask)(RECORDS), np.tile([0.25, 0.75], (90, 1)))
+    np.testing.assert_array_equal(Trained(Trained(ask))(RECORDS), Trained(ask)(RECORDS))
+
+
+def test_images_and_texts_reach_a_classifier_as_it_takes_them():
+    forest = RandomForestClassifier(9, random_state=0)
+    forest.fit(PARTS.target_train.x.reshape(60, -1), PARTS.target_train.y)
+    assert Trained(forest).accuracy(PARTS.target_train) > 0.9
+
+    class Texts:
+        def predict_proba(self, x):
+            return np.array([[0.0, 1.0] if "b" in text else [1.0, 0.0] for text in x])
+
+    np.testing.assert_array_equal(Trained(Texts())(np.array(["a", "b"])), np.eye(2))
+
+
+def two_outputs(kind):
+    record = keras.Input((4,))
+    outputs = [keras.layers.Dense(3, "softmax", name=name)(record) for name in ("p", "q")]
+    return keras.Model(record, outputs if kind is list else dict(zip("pq", outputs, strict=True)))
+
+
+@pytest.mark.parametrize("model, message", [
+    (own(keras.layers.Dense(1, "sigmoid")), r"one number a record, shape \(90, 1\).*hstack"),
+    (own(keras.layers.Dense(3)), "logits"),
+    (two_outputs(dict), r"a dict of 'p', 'q': .*model\(x\)\['p'\]"),
+    (two_outputs(list), r"2 outputs: .*model\(x\)\[0\]"),
+    (own(keras.layers.Dense(4, "softmax")), "answers for 4 classes, and blobs has 3"),
+    (RandomForestClassifier(2).fit(RECORDS, LABELS.astype(str)), r"0, 1, …, got \['0', '1', '2'\]"),
+    (RandomForestClassifier(2).fit(RECORDS, LABELS - 1), r"0, 1, …, got \[-1, 0, 1\]"),
+    (RandomForestClassifier(2).fit(RECORDS, np.c_[LABELS, LABELS]), "2 outputs"),
+    (RandomForestClassifier(2), "not fitted"),
+    (Classical(GaussianNB().fit(RECORDS, LABELS), 2), "largest label .*knows, 2, got 2"),
+])
+def test_an_answer_that_is_no_posteriors_is_named(model, message):
+    with pytest.raises(ValueError, match=message):
+        Trained(model).accuracy(BLOBS)
+
+
+@pytest.mark.parametrize("model, kind", [
+    (LinearSVC(), "LinearSVC"), (RandomForestClassifier, "RandomForestClassifier"),
+    ("model.keras", "str"), (None, "NoneType"),
+])
+def test_what_cannot_be_asked_is_refused_at_once(model, kind):
+    with pytest.raises(ValueError, match=f"model must be a Keras model, .* got {kind}"):
+        Trained(model)
+
+
+@pytest.mark.parametrize("x", [RECORDS[:0], 3.0])
+def test_at_least_one_record_must_be_asked_about(x):
+    with pytest.raises(ValueError, match="x must be at least one record, got shape"):
+        Trained(lambda x: x)(x)
+
+
+def test_a_model_that_diverged_is_noticed():
+    one = train(mlp(4, learning_rate=1e30), BLOBS, epochs=2, batch_size=90)
+    with pytest.raises(ValueError, match="posteriors must be finite"):
+        one.accuracy(BLOBS)
+
+
+# ---------------------------------------------------------------- classical
 
 
 def test_a_scikit_learn_classifier_trains_and_answers_like_any_model():
-    build = classical(RandomForestClassifier(20))
-    forest, again = (train(build, PARTS.target_train, seed=1) for _ in range(2))
+    build = classical(RandomForestClassifier(5))
+    forest, again, other = (train(build, PARTS.target_train, seed=seed) for seed in (1, 1, 2))
     seen = observe(forest, PARTS.target_train, PARTS.target_out)
-    assert seen.accuracy[0] == 1 and seen.accuracy[1] > 0.85
-    np.testing.assert_array_equal(seen.posteriors[:9],
-                                  again.posteriors(PARTS.target_train.x[:9]))
-    direct = forest.model.estimator.predict_proba(
-        forest.prepare.transform(PARTS.target_out.x).reshape(len(PARTS.target_out), -1))
-    np.testing.assert_allclose(seen.posteriors[~seen.member], direct, atol=1e-6)
+    assert seen.accuracy[0] > 0.9 and forest.history is None
+    np.testing.assert_array_equal(seen.posteriors[:60], again(PARTS.target_train.x))
+    assert not np.array_equal(forest(PARTS.target_out.x), other(PARTS.target_out.x))
+    x = forest.prepare.transform(PARTS.target_out.x).reshape(60, -1)
+    classes = forest.model.estimator.classes_
+    np.testing.assert_allclose(seen.posteriors[60:, classes],
+                               forest.model.estimator.predict_proba(x), atol=1e-6)
 
 
 def test_a_class_that_was_never_trained_on_has_no_posterior():
-    part = PARTS.target_train.take(PARTS.target_train.y != 3)
-    posteriors = train(classical(RandomForestClassifier(5)), part).posteriors(part.x[:9])
-    assert posteriors.shape == (9, 10) and (posteriors[:, 3] == 0).all()
-
-
-def test_a_learning_rate_may_be_a_schedule():
-    steps = 5 * -(-len(PARTS.target_train) // 100)
-    schedule = keras.optimizers.schedules.CosineDecay(0.001, steps)
-    trained = train(mlp(8, learning_rate=schedule), PARTS.target_train, epochs=5)
-    assert float(trained.model.optimizer.learning_rate) == pytest.approx(0, abs=1e-9)
+    part = BLOBS.take(BLOBS.y != 1)
+    posteriors = train(classical(GaussianNB()), part)(RECORDS)
+    assert posteriors.shape == (90, 3) and (posteriors[:, 1] == 0).all()
+    fitted = GaussianNB().fit(part.prepare.fit_transform(part.x), part.y)
+    np.testing.assert_allclose(posteriors[:, 2],
+                               fitted.predict_proba(part.prepare.transform(RECORDS))[:, 1],
+                               atol=1e-5)

@@ -19,9 +19,10 @@ from mlleaks_helpers.models.defenses import (
     mixup,
     stacking,
 )
+from mlleaks_helpers.models.losses import SmoothedCrossEntropy
 from mlleaks_helpers.models.many import train_many
 from mlleaks_helpers.models.training import Trained, train
 
-__all__ = ["Builder", "Classical", "Mixtures", "Mixup", "Stack", "Trained", "classical", "cnn",
-           "dropout", "keras", "l2", "label_smoothing", "mixup", "mlp", "softmax_regression",
-           "stacking", "train", "train_many"]
+__all__ = ["Builder", "Classical", "Mixtures", "Mixup", "SmoothedCrossEntropy", "Stack", "Trained",
+           "classical", "cnn", "dropout", "keras", "l2", "label_smoothing", "mixup", "mlp",
+           "softmax_regression", "stacking", "train", "train_many"]

@@ -6,29 +6,36 @@ import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
+from mlleaks_helpers.models.answers import as_posteriors, batch_size, in_batches
 from mlleaks_helpers.models.backend import keras
-from mlleaks_helpers.models.builders import Builder, Classical, classical
+from mlleaks_helpers.models.builders import Builder, Classical, classical, needs_posteriors
+from mlleaks_helpers.models.losses import SmoothedCrossEntropy
+from mlleaks_helpers.validate import not_negative, positive, share
 
 
 def dropout(build: Builder, *, inputs: float = 0.5, hidden: float = 0.5) -> Builder:
     """Drop a share of the inputs, and of the units before the softmax, at random in training.
 
     The paper's first defense, at both places with ratio 0.5 (Section VI-A). Works on a Builder of
-    `keras.Sequential` models; a model that is asked, not trained, drops nothing. Raises ValueError
-    for a ratio outside [0, 1), and for a model that is not sequential.
+    `keras.Sequential` models; a model that is asked, not trained, drops nothing. Where no layer
+    with weights comes before the softmax, the input is dropped once, by `inputs`. Raises
+    ValueError for a ratio outside [0, 1), and for a model that is not sequential.
     """
-    for name, ratio in (("inputs", inputs), ("hidden", hidden)):
-        if not 0 <= ratio < 1:
-            raise ValueError(f"{name} is the share that is dropped, from 0 to below 1, got {ratio}")
+    share(inputs=inputs, hidden=hidden)
 
     def build_with_dropout(input_shape, classes):
         plain = build(input_shape, classes)
         if not isinstance(plain, keras.Sequential):
             raise ValueError("dropout needs a Builder of keras.Sequential models, got "
                              f"{type(plain).__name__}: put Dropout layers into your model")
+        if not plain.built:
+            plain.build((None, *input_shape))
+        *below, last = plain.layers
         drop = keras.layers.Dropout
-        model = keras.Sequential([keras.Input(input_shape), drop(inputs), *plain.layers[:-1],
-                                  drop(hidden), plain.layers[-1]])
+        layers = [keras.Input(input_shape), drop(inputs), *below]
+        if any(layer.weights for layer in below):
+            layers.append(drop(hidden))
+        model = keras.Sequential([*layers, last])
         model.compile(plain.optimizer, plain.loss, metrics=["accuracy"])
         return model
 
@@ -42,9 +49,12 @@ def stacking(build: Builder, *, forest=None, top=None) -> Builder:
     record; a logistic regression looks at their two posteriors and answers.
 
     forest, top   other scikit-learn classifiers for the second and third place
+
+    Raises ValueError for classifiers without `predict_proba`.
     """
     forest = RandomForestClassifier() if forest is None else forest
     top = LogisticRegression(max_iter=1_000) if top is None else top
+    needs_posteriors(forest=forest, top=top)
 
     def build_stack(input_shape, classes):
         return Stack(build(input_shape, classes), classical(forest)(input_shape, classes),
@@ -64,44 +74,63 @@ class Stack:
         self.network, self.forest, self.top = network, forest, top
 
     def fit(self, x, y, **options):
-        """Deal the records into three parts at random, and train each model on its own."""
+        """Deal the records into three parts at random, and train each model on its own.
+
+        Raises ValueError for fewer than three records, and where one of the scikit-learn
+        classifiers cannot learn from its part, such as from one class only.
+        """
+        if len(x) < 3:
+            raise ValueError("stacking deals the records to three models, and needs at least one "
+                             f"for each, got {len(x)}")
         self.part_ = np.random.permutation(np.arange(len(x)) % 3)  # noqa: NPY002 (train's seed)
         mine = [self.part_ == place for place in range(3)]
         fitted = self.network.fit(x[mine[0]], y[mine[0]], **options)
-        self.forest.fit(x[mine[1]], y[mine[1]])
-        self.top.fit(self._below(x[mine[2]]), y[mine[2]])
+        _learn(self.forest, x[mine[1]], y[mine[1]])
+        _learn(self.top, self._below(x[mine[2]]), y[mine[2]])
         return fitted
 
     def __call__(self, x, training=False) -> np.ndarray:
         return self.top(self._below(x))
 
     def _below(self, x):
-        answers = [keras.ops.convert_to_numpy(self.network(part, training=False))
-                   for part in np.array_split(x, range(1_000, len(x), 1_000))]
-        return np.hstack([np.concatenate(answers), self.forest(x)])
+        def network(batch):
+            return as_posteriors(self.network(batch, training=False), len(batch))
+
+        size = batch_size(self.network, x.shape[1:])
+        return np.hstack([in_batches(network, x, size), self.forest(x)])
+
+
+def _learn(model, x, y):
+    try:
+        model.fit(x, y)
+    except ValueError as error:
+        raise ValueError(f"stacking dealt {len(y)} records of {len(np.unique(y))} classes to its "
+                         f"{model.estimator.__class__.__name__}, which learns nothing from them: "
+                         f"{error}") from error
 
 
 # ---------------------------------------------------------------- rivals
 
+KERNELS = {"kernel_regularizer", "depthwise_regularizer", "pointwise_regularizer"}
 
 def l2(build: Builder, strength: float) -> Builder:
     """Put a penalty on the squared weights of every Dense and convolutional layer.
 
     Among the mitigations of Shokri et al. (2017, Section VIII). The penalty takes the place of
-    the layer's own. Raises ValueError for a negative strength, and for what is not a Keras model.
+    the layer's own, and weights are drawn anew. Raises ValueError for a negative strength, and
+    for what is not a Keras model.
     """
-    if strength < 0:
-        raise ValueError(f"strength must not be negative, got {strength}")
+    not_negative(strength=strength)
 
     def with_penalty(layer):
         config = layer.get_config()
-        if "kernel_regularizer" in config:
-            config["kernel_regularizer"] = keras.regularizers.L2(strength)
+        for name in KERNELS & config.keys():
+            config[name] = keras.regularizers.L2(strength)
         return type(layer).from_config(config)
 
     def build_with_penalty(input_shape, classes):
         plain = _network(build, input_shape, classes, "l2")
-        model = keras.models.clone_model(plain, clone_function=with_penalty)
+        model = keras.models.clone_model(plain, clone_function=with_penalty, recursive=True)
         model.compile(plain.optimizer, plain.loss, metrics=["accuracy"])
         return model
 
@@ -115,17 +144,11 @@ def label_smoothing(build: Builder, amount: float = 0.1) -> Builder:
     cross-entropy with these targets takes the place of the model's loss. Raises ValueError for an
     amount outside [0, 1), and for what is not a Keras model.
     """
-    if not 0 <= amount < 1:
-        raise ValueError(f"amount is the share that is spread, from 0 to below 1, got {amount}")
+    share(amount=amount)
 
     def build_with_soft_labels(input_shape, classes):
-        def loss(y, posteriors):
-            one_hot = keras.ops.one_hot(keras.ops.reshape(y, (-1,)), classes)
-            return keras.losses.categorical_crossentropy(one_hot, posteriors,
-                                                         label_smoothing=amount)
-
         model = _network(build, input_shape, classes, "label_smoothing")
-        model.compile(model.optimizer, loss, metrics=["accuracy"])
+        model.compile(model.optimizer, SmoothedCrossEntropy(amount), metrics=["accuracy"])
         return model
 
     return build_with_soft_labels
@@ -139,8 +162,7 @@ def mixup(build: Builder, alpha: float = 1.0) -> Builder:
     the two. The cross-entropy with mixed labels takes the place of the model's loss. Raises
     ValueError unless alpha is positive, and for what is not a Keras model.
     """
-    if not alpha > 0:
-        raise ValueError(f"alpha must be positive, got {alpha}")
+    positive(alpha=alpha)
 
     def build_for_mixtures(input_shape, classes):
         model = _network(build, input_shape, classes, "mixup")
