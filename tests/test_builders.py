@@ -8,7 +8,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.svm import SVC, LinearSVC
 
-from mlleaks_helpers.models import classical, cnn, mlp, softmax_regression
+from mlleaks_helpers.models import Classical, classical, cnn, mlp, softmax_regression
 
 
 def test_the_papers_architectures():
@@ -103,3 +103,14 @@ def test_a_classifier_that_was_given_probabilities_is_taken():
     calibrated = CalibratedClassifierCV(LinearSVC())
     first, second = (classical(calibrated)((3,), 2) for _ in range(2))
     assert first.estimator is not second.estimator is not calibrated
+
+
+def test_a_classifiers_columns_are_its_labels_and_a_class_it_never_saw_gets_nothing():
+    x = np.random.default_rng(0).random((30, 2, 2))
+    y = np.array([3, 1, 3] * 10)
+    one, three = GaussianNB().fit(x.reshape(30, 4), y).predict_proba(x.reshape(30, 4)).T
+    zero = np.zeros(30)
+    for classes, columns in ((None, [zero, one, zero, three]), (5, [zero, one, zero, three, zero])):
+        posteriors = Classical(GaussianNB(), classes).fit(x, y)(x)
+        np.testing.assert_allclose(posteriors, np.stack(columns, axis=1), atol=1e-6)
+        assert posteriors.dtype == np.float32

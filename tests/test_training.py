@@ -194,7 +194,7 @@ def test_a_classifiers_columns_are_the_labels():
                                atol=1e-6)
     five = Trained(Classical(fitted, 5))
     assert five(RECORDS).shape == (90, 5)
-    data = Dataset("five", RECORDS, y, "abcde")
+    data = Dataset("five", RECORDS, y, tuple("abcde"))
     assert five.accuracy(data) == fitted.score(RECORDS, y) > 0.8
     yes = Trained(GaussianNB().fit(RECORDS, y == 3))  # False and True are labels 0 and 1
     np.testing.assert_allclose(yes(RECORDS)[:, 1],
@@ -279,13 +279,3 @@ def test_a_scikit_learn_classifier_trains_and_answers_like_any_model():
     classes = forest.model.estimator.classes_
     np.testing.assert_allclose(seen.posteriors[60:, classes],
                                forest.model.estimator.predict_proba(x), atol=1e-6)
-
-
-def test_a_class_that_was_never_trained_on_has_no_posterior():
-    part = BLOBS.take(BLOBS.y != 1)
-    posteriors = train(classical(GaussianNB()), part)(RECORDS)
-    assert posteriors.shape == (90, 3) and (posteriors[:, 1] == 0).all()
-    fitted = GaussianNB().fit(part.prepare.fit_transform(part.x), part.y)
-    np.testing.assert_allclose(posteriors[:, 2],
-                               fitted.predict_proba(part.prepare.transform(RECORDS))[:, 1],
-                               atol=1e-5)

@@ -4,9 +4,8 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.base import clone
 
-from mlleaks_helpers.data import Dataset
+from mlleaks_helpers.data import Dataset, apply, fit_prepare
 from mlleaks_helpers.models.answers import QUERY_BATCH as QUERY_BATCH
 from mlleaks_helpers.models.answers import as_posteriors, batch_size, in_batches
 from mlleaks_helpers.models.backend import keras, quiet_about_retracing
@@ -73,7 +72,7 @@ class Trained:
         return self.model(batch)
 
     def _prepared(self, x):
-        return x if self.prepare is None else self.prepare.transform(x)
+        return x if self.prepare is None else apply(self.prepare, x)
 
 
 def train(build: Builder, dataset: Dataset, *, epochs: int = 50, batch_size: int = 100,
@@ -84,15 +83,16 @@ def train(build: Builder, dataset: Dataset, *, epochs: int = 50, batch_size: int
     non-members can never be treated differently. `seed` fixes weights and batch order: on one
     machine the same seed gives the same model bit for bit. It seeds Python's, NumPy's and
     TensorFlow's global generators; nothing else outside the model is changed. Defaults are those
-    of the authors' released code. Raises ValueError for numbers out of range, and for a builder
-    that gives no model, no posteriors, or parts of a model that it gave before.
+    of the authors' released code. Raises ValueError for numbers out of range, for preprocessing
+    that does not give rows of numbers, and for a builder that gives no model, no posteriors, or
+    parts of a model that it gave before.
     """
     whole(1, epochs=epochs, batch_size=batch_size)
     whole(0, seed=seed)
     if seed >= 2**32:
         raise ValueError(f"seed must be below 2**32, got {seed}")
     started = time.perf_counter()
-    prepare, x = _fit_prepare(dataset)
+    prepare, x = fit_prepare(dataset.prepare, dataset.x)
     keras.utils.set_random_seed(int(seed))
     model = fresh(build, x.shape[1:], len(dataset.classes))
     with progress(epochs, f"training on {dataset.name}") as bar, quiet_about_retracing():
@@ -101,8 +101,3 @@ def train(build: Builder, dataset: Dataset, *, epochs: int = 50, batch_size: int
                            callbacks=[tick])
     history = getattr(fitted, "history", None)
     return Trained(model, prepare, history, time.perf_counter() - started)
-
-
-def _fit_prepare(dataset):
-    prepare = clone(dataset.prepare)
-    return prepare, prepare.fit_transform(dataset.x)
