@@ -207,11 +207,14 @@ def _one(k, recipes, x, y, query, prepare, included, seed, epochs, batch_size):
     if shape not in recipes:
         return k, shape, None
     recipe = recipes[shape]
-    weights = network.fit(recipe, table, y[included], seed=seed, epochs=epochs,
-                          batch_size=batch_size)
+    try:
+        weights = network.fit(recipe, table, y[included], seed=seed, epochs=epochs,
+                              batch_size=batch_size)
+    except FloatingPointError as error:
+        raise ValueError(f"model {k} diverged, {error}: train with a lower learning rate") from None
     answer = in_batches(lambda batch: network.posteriors(recipe, weights, apply(prepare, batch)),
                         query)
-    if not all(np.isfinite(one).all() for one in [*weights, answer]):
-        raise ValueError(f"model {k} diverged: its weights left the range of numbers, so train "
-                         "with a smaller learning rate")
+    if not np.isfinite(answer).all():
+        raise ValueError(f"model {k} answers with values that are no numbers: train with a lower "
+                         "learning rate")
     return k, shape, answer.astype(np.float32, copy=False)

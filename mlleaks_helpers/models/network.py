@@ -39,8 +39,8 @@ def fit(recipe: Recipe, x: np.ndarray, y: np.ndarray, *, seed: int, epochs: int,
         batch_size: int) -> list[np.ndarray]:
     """The weights that records (n, …) with labels (n,) teach a new network.
 
-    `seed` decides its first weights, the order of its batches and its dropout masks. Weights that
-    left the numbers are given back as they are.
+    `seed` decides its first weights, the order of its batches and its dropout masks. Raises
+    FloatingPointError where they leave the range of numbers.
     """
     order, coins = np.random.default_rng(seed), np.random.default_rng((seed, 1))
     first = initial_weights(recipe, seed)
@@ -50,13 +50,15 @@ def fit(recipe: Recipe, x: np.ndarray, y: np.ndarray, *, seed: int, epochs: int,
     network = _started(recipe, weights, _cut(gradient, first), coins)
     step = copy(recipe.optimizer).start(flat, gradient)
     x = x.astype(recipe.dtype, copy=False)
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         for _ in range(epochs):
             for value, targets in _batches(recipe, x, y, order, batch_size):
                 for part in network:
                     value = part.forward(value)
                 _backward(network, _slope(value, targets, recipe.smoothing))
                 step()
+    if not step.is_finite():
+        raise FloatingPointError("the weights left the range of numbers")
     return weights
 
 
@@ -188,8 +190,9 @@ class Dropout:
     def forward(self, x):
         if self.coins is None:
             return x
-        bits = np.frombuffer(self.coins.bytes(2 * x.size), np.uint16).reshape(x.shape)
-        self.factor = (bits >= round(self.rate * 2**16)) * x.dtype.type(1 / (1 - self.rate))
+        bits = self.coins.bit_generator.random_raw(-(-x.size // 4)).view(np.uint16)
+        kept = bits[: x.size].reshape(x.shape) >= round(self.rate * 2**16)
+        self.factor = kept * x.dtype.type(1 / (1 - self.rate))
         return x * self.factor
 
     def backward(self, slope):
