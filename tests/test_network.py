@@ -285,7 +285,7 @@ def test_with_dropout_accuracy_and_loss_are_distributed_as_with_train():
     how = {"epochs": 12, "batch_size": 16}
     many = [network.posteriors(made, network.fit(made, RECORDS, LABELS, seed=k, **how), RECORDS)
             for k in range(60)]
-    data = Dataset("votes", RECORDS, LABELS, "abc")
+    data = Dataset("votes", RECORDS, LABELS, tuple("abc"))
     few = [train(build, data, seed=k, **how).posteriors(RECORDS) for k in range(3)]
     for measure in (_loss, _hits):
         ours, theirs = ([measure(p) for p in some] for some in (many, few))

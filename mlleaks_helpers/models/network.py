@@ -13,6 +13,8 @@ import numpy as np
 from mlleaks_helpers.models.backend import keras
 from mlleaks_helpers.models.backend import tensorflow as tf
 
+QUIET = {"over": "ignore", "under": "ignore", "invalid": "ignore"}  # what comes out is checked
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -50,7 +52,7 @@ def fit(recipe: Recipe, x: np.ndarray, y: np.ndarray, *, seed: int, epochs: int,
     network = _started(recipe, weights, _cut(gradient, first), coins)
     step = copy(recipe.optimizer).start(flat, gradient)
     x = x.astype(recipe.dtype, copy=False)
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+    with np.errstate(**QUIET):
         for _ in range(epochs):
             for value, targets in _batches(recipe, x, y, order, batch_size):
                 for part in network:
@@ -65,9 +67,10 @@ def fit(recipe: Recipe, x: np.ndarray, y: np.ndarray, *, seed: int, epochs: int,
 def posteriors(recipe: Recipe, weights: list[np.ndarray], x: np.ndarray) -> np.ndarray:
     """What a network with these weights answers to records (n, …): (n, classes)."""
     x = x.astype(recipe.dtype, copy=False)
-    for part in _started(recipe, weights, weights, None):
-        x = part.forward(x)
-    return _softmax(x)
+    with np.errstate(**QUIET):
+        for part in _started(recipe, weights, weights, None):
+            x = part.forward(x)
+        return _softmax(x)
 
 
 def initial_weights(recipe: Recipe, seed: int) -> list[np.ndarray]:

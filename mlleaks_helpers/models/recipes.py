@@ -19,8 +19,9 @@ SPARSE = "sparse_categorical_crossentropy"
 
 def recipe(model, steps: int) -> Recipe:
     """How to train networks like a model that has no `obstacle`, for at most so many steps."""
-    alpha = model.alpha if isinstance(model, Mixup) else None
-    model = getattr(model, "network", model)
+    alpha = None
+    if type(model) is Mixup:
+        model, alpha = model.network, model.alpha
     parts = [part for layer in model.layers for part in _parts(layer)]
     config, keras_rate = model.optimizer.get_config(), model.optimizer._learning_rate
     if isinstance(keras_rate, keras.optimizers.schedules.LearningRateSchedule):
@@ -69,8 +70,9 @@ def _function(layer):
 
 def obstacle(model) -> str | None:
     """Why models like this one must be trained by Keras, or None."""
-    loss = "categorical_crossentropy" if isinstance(model, Mixup) else SPARSE
-    model = model.network if isinstance(model, Mixup) else model
+    loss = SPARSE
+    if type(model) is Mixup:
+        model, loss = model.network, "categorical_crossentropy"
     if type(model) is not keras.Sequential:
         return f"the builder gives a {type(model).__name__}, not a Sequential model"
     for layer in model.layers:
@@ -119,8 +121,6 @@ def _weights_problem(model):
                 return "the builder has an initializer of its own"
             if not np.array_equal(variable, initializer(variable.shape, variable.dtype)):
                 return "the builder sets weights itself"
-    if not model.trainable:
-        return "the model is frozen"
     return None
 
 
@@ -139,7 +139,8 @@ def _loss_problem(model, name):
             right = loss in (name, keras.losses.sparse_categorical_crossentropy)
     else:
         right = loss == name
-    return None if right else f"the loss {loss} is not {name} on posteriors"
+    said = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
+    return None if right else f"the loss {said} is not {name} on posteriors"
 
 
 def _settings(loss):
