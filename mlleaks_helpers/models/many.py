@@ -180,7 +180,7 @@ def _answers(todo, recipes, dataset, included, query, seeds, epochs, batch_size,
                 else:
                     by_keras.append(k)
         todo = again
-    if reason:
+    if by_keras:
         warnings.warn(f"trained one after the other: {reason}", stacklevel=3)
     for k in by_keras:
         part = replace(dataset.take(included[k]), prepare=_seeded(dataset.prepare, seeds[k]))
