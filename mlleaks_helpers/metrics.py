@@ -9,11 +9,13 @@ import numpy as np
 from scipy import special, stats
 from sklearn.metrics import roc_curve
 
-from mlleaks_helpers.observation import Observation
+from mlleaks_helpers import validate
+from mlleaks_helpers.observation import Observation, parted
 
 DRAWS = 4_000
 Z = stats.norm.ppf(0.975)
 FALSE_POSITIVES_NEEDED = 10
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,11 @@ class Report:
     def balanced_accuracy(self) -> Interval:
         return self.macro_recall
 
+    @property
+    def base_rate(self) -> float:
+        """The share of members among those asked about: the precision of accusing everybody."""
+        return self.members / (self.members + self.non_members)
+
     def rows(self) -> dict[str, str]:
         """Every metric in words, for printing."""
         named = {
@@ -75,7 +82,8 @@ class Report:
         }
         named |= {f"TPR at {100 * rate:g} % FPR": value for rate, value in self.tpr_at_fpr.items()}
         few = f"not resolved by {self.non_members:,} non-members"
-        return {name: few if value is None else str(value) for name, value in named.items()}
+        words = {name: few if value is None else str(value) for name, value in named.items()}
+        return words | {"base rate": f"{self.base_rate:.3f} of those asked about are members"}
 
     def __str__(self):
         return "\n".join(f"{name:28}{value}" for name, value in self.rows().items())
@@ -90,14 +98,30 @@ class Report:
                 f"<th>value [95 % interval]</th></tr></thead><tbody>{body}</tbody></table>")
 
 
+def decisions(attack, target: Observation) -> np.ndarray:
+    """Whom `attack` calls a member: True where the score reaches its threshold, (n,) bool.
+
+    Raises ValueError where the attack has no threshold.
+    """
+    return _reached(attack.score_samples(target), attack)
+
+
 def evaluate(attack, target: Observation, *, rates=(0.01, 0.001)) -> Report:
     """Score and judge a fitted `attack` on `target`; every metric of the book at once.
 
-    `attack` needs `score_samples` and `predict`. `rates` are false positive rates for which the
-    true positive rate is wanted.
+    `attack` needs `score_samples` and `threshold_` (`attacks.Attack`), and is asked once. `rates`
+    are false positive rates for which the true positive rate is wanted. Raises ValueError as
+    `decisions` and `report` do.
     """
     scores = attack.score_samples(target)
-    return report(scores, attack.predict(target), target.member, rates=rates)
+    return report(scores, _reached(scores, attack), target.member, rates=rates)
+
+
+def _reached(scores, attack):
+    if getattr(attack, "threshold_", None) is None:
+        raise ValueError("threshold_ is None, so there are scores and no decisions: fit the attack "
+                         "on a shadow, or give it a threshold, for example from pick_threshold")
+    return scores >= attack.threshold_
 
 
 def report(scores, predicted, member, *, rates=(0.01, 0.001)) -> Report:
@@ -109,7 +133,7 @@ def report(scores, predicted, member, *, rates=(0.01, 0.001)) -> Report:
     if np.asarray(predicted).dtype != bool:
         raise ValueError("predicted must be bool, True for who is called a member, got "
                          f"{np.asarray(predicted).dtype}")
-    inside, outside = _parted(predicted, member)
+    inside, outside = parted(predicted, member)
     return Report(
         members=len(inside),
         non_members=len(outside),
@@ -125,8 +149,13 @@ def decision_metrics(hits: int, members: int, alarms: int, non_members: int) -> 
 
     Each metric is a function of two rates, and each rate is a proportion. So the interval comes
     from drawing both rates from their Jeffreys posteriors Beta(x + ½, n − x + ½) (Brown, Cai and
-    DasGupta 2001) and taking the middle 95 % of the metric.
+    DasGupta 2001) and taking the middle 95 % of the metric. Raises ValueError for counts that are
+    not whole, groups of nobody, and more called members than there are.
     """
+    validate.whole(0, hits=hits, alarms=alarms)
+    validate.whole(1, members=members, non_members=non_members)
+    validate.between(0, members, hits=hits)
+    validate.between(0, non_members, alarms=alarms)
     rng = np.random.default_rng(0)
     tpr = rng.beta(hits + 0.5, members - hits + 0.5, DRAWS)
     fpr = rng.beta(alarms + 0.5, non_members - alarms + 0.5, DRAWS)
@@ -167,7 +196,7 @@ def auc(scores, member) -> Interval:
     a proportion with all successes in the smaller group. Raises ValueError for fewer than two
     members or non-members.
     """
-    inside, outside = _parted(scores, member)
+    inside, outside = parted(scores, member)
     m, n = len(inside), len(outside)
     if min(m, n) < 2:
         raise ValueError(f"member must hold at least two members and two non-members, got {m} "
@@ -190,7 +219,7 @@ def _extreme(value, n):
 
 def roc(scores, member) -> tuple[np.ndarray, np.ndarray]:
     """The ROC curve: false positive rates and true positive rates, from (0, 0) to (1, 1)."""
-    _parted(scores, member)
+    parted(scores, member)
     fpr, tpr, _ = roc_curve(member, scores, drop_intermediate=False)
     return fpr, tpr
 
@@ -207,10 +236,9 @@ def tpr_at_fpr(scores, member, rate: float) -> Interval:
     that threshold (it is redrawn as by a bootstrap of the non-members) and the share of members
     above it. Raises ValueError where `rate` would be fewer than ten false alarms.
     """
-    inside, outside = _parted(scores, member)
+    inside, outside = parted(scores, member)
     m, n = len(inside), len(outside)
-    if not 0 < rate < 1:
-        raise ValueError(f"rate must lie between 0 and 1, got {rate}")
+    validate.inside(0, 1, rate=rate)
     if not resolves(n, rate):
         raise ValueError(f"rate {rate:g} needs at least {FALSE_POSITIVES_NEEDED / rate:,.0f} "
                          f"non-members (ten false alarms), got {n:,}")
@@ -232,7 +260,7 @@ def null_control(scores, member, *, draws: int = 1_000, seed: int = 0) -> Interv
 
     An AUC inside this band is what chance gives with this many records.
     """
-    inside, outside = _parted(scores, member)
+    inside, outside = parted(scores, member)
     m, n = len(inside), len(outside)
     ranks = stats.rankdata(np.concatenate([inside, outside]))
     rng = np.random.default_rng(seed)
@@ -244,28 +272,28 @@ def null_control(scores, member, *, draws: int = 1_000, seed: int = 0) -> Interv
 def mean_interval(values, within=(-np.inf, np.inf)) -> Interval:
     """Mean over independent repetitions (seeds), with Student's t interval; at least two.
 
-    `within`: where such a mean can lie at all, (0, 1) for shares; the interval ends there.
+    `within`: where such a value can lie at all, (0, 1) for shares; the interval ends there.
+
+    Equal values have no spread from which Student's t could tell an interval. All that n of them
+    say is that another seed differs with a chance of at most 1 − .025^(1/n) (Clopper and Pearson
+    1934, n successes of n); where it does, it may lie anywhere within. So three shares of 1 are
+    1.000 [0.292, 1.000], and without `within` nothing is known: the ends are infinite.
+
+    Raises ValueError for fewer than two values, and for values that are not finite or not within.
     """
     values = np.asarray(values, float)
     if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():
         raise ValueError(f"values must be at least two finite numbers, one a seed, got {values}")
-    half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
+    lowest, highest = within
+    if values.min() < lowest - ROUNDING or values.max() > highest + ROUNDING:
+        raise ValueError(f"values must lie within {lowest:g} and {highest:g}, got "
+                         f"{values.min():g} to {values.max():g}")
     mean = values.mean()
-    low, high = np.clip([mean - half, mean + half], *within)
-    return Interval(float(mean), float(low), float(high))
-
-
-def _parted(values, member) -> tuple[np.ndarray, np.ndarray]:
-    """The members' values and the non-members' values, checked."""
-    values, member = np.asarray(values), np.asarray(member)
-    if member.dtype != bool:
-        raise ValueError(f"member must be bool, True for members, got {member.dtype}")
-    if values.shape != member.shape:
-        raise ValueError("scores and decisions must have one entry a record, got shape "
-                         f"{values.shape} for member of shape {member.shape}")
-    if not np.isfinite(values).all():
-        raise ValueError(f"scores must be finite, got {(~np.isfinite(values)).sum()} that are not")
-    if member.all() or not member.any():
-        raise ValueError(f"member must hold members and non-members, got {member.sum()} members "
-                         f"among {len(member)} records")
-    return values[member], values[~member]
+    if np.ptp(values) <= ROUNDING * max(1, abs(mean)):
+        differs = 1 - 0.025 ** (1 / len(values))
+        low, high = (mean + differs * (end - mean) for end in within)
+    else:
+        half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
+        low, high = mean - half, mean + half
+    low, high = np.clip([low, high], lowest, highest)
+    return Interval(float(np.clip(mean, lowest, highest)), float(low), float(high))
