@@ -10,28 +10,15 @@ from scipy import special, stats
 from sklearn.metrics import roc_curve
 
 from mlleaks_helpers import validate
+from mlleaks_helpers.interval import MIDDLE, Interval, around, mean_interval
 from mlleaks_helpers.observation import Observation, parted
+
+__all__ = ["Interval", "Report", "auc", "decision_metrics", "decisions", "evaluate",
+           "mean_interval", "null_control", "report", "resolves", "roc", "tpr_at_fpr"]
 
 DRAWS = 4_000
 Z = stats.norm.ppf(0.975)
 FALSE_POSITIVES_NEEDED = 10
-ROUNDING = 1e-12
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A measured value and its 95 % confidence interval. Raises ValueError for one upside down."""
-
-    value: float
-    low: float
-    high: float
-
-    def __post_init__(self):
-        if not self.low <= self.value <= self.high:
-            raise ValueError(f"value must lie between low and high, got {self}")
-
-    def __str__(self):
-        return f"{self.value:z.3f} [{self.low:z.3f}, {self.high:z.3f}]"
 
 
 @dataclass(frozen=True)
@@ -147,21 +134,25 @@ def report(scores, predicted, member, *, rates=(0.01, 0.001)) -> Report:
 def decision_metrics(hits: int, members: int, alarms: int, non_members: int) -> dict[str, Interval]:
     """Metrics of yes/no decisions: `hits` members and `alarms` non-members were called members.
 
-    Each metric is a function of two rates, and each rate is a proportion. So the interval comes
-    from drawing both rates from their Jeffreys posteriors Beta(x + ½, n − x + ½) (Brown, Cai and
-    DasGupta 2001) and taking the middle 95 % of the metric. Raises ValueError for counts that are
-    not whole, groups of nobody, and more called members than there are.
+    Each metric is a function of two rates, and each rate is a proportion with the Jeffreys
+    posterior Beta(x + ½, n − x + ½) (Brown, Cai and DasGupta 2001). The intervals of recall and of
+    the false positive rate are the middle 95 % of theirs; the others' come from drawing both rates.
+    Raises ValueError for counts that are not whole, groups of nobody, and more called members
+    than there are.
     """
     validate.whole(0, hits=hits, alarms=alarms)
     validate.whole(1, members=members, non_members=non_members)
     validate.between(0, members, hits=hits)
     validate.between(0, non_members, alarms=alarms)
+    found = (hits + 0.5, members - hits + 0.5)
+    accused = (alarms + 0.5, non_members - alarms + 0.5)
     rng = np.random.default_rng(0)
-    tpr = rng.beta(hits + 0.5, members - hits + 0.5, DRAWS)
-    fpr = rng.beta(alarms + 0.5, non_members - alarms + 0.5, DRAWS)
+    drawn = _from_rates(rng.beta(*found, DRAWS), rng.beta(*accused, DRAWS), members, non_members)
     values = _from_rates(hits / members, alarms / non_members, members, non_members)
-    drawn = _from_rates(tpr, fpr, members, non_members)
-    return {name: _middle(value, drawn[name]) for name, value in values.items()}
+    ends = {name: np.quantile(drawn[name], MIDDLE) for name in drawn}
+    ends |= {"recall": special.betaincinv(*found, MIDDLE),
+             "fpr": special.betaincinv(*accused, MIDDLE)}
+    return {name: around(value, *ends[name]) for name, value in values.items()}
 
 
 def _from_rates(tpr, fpr, members, non_members):
@@ -182,11 +173,6 @@ def _share(right, wrong):
     """right / (right + wrong), and 0 where nothing was called, as scikit-learn has it."""
     called = right + wrong
     return np.divide(right, called, out=np.zeros_like(called, dtype=float), where=called > 0)
-
-
-def _middle(value, draws) -> Interval:
-    low, high = np.quantile(draws, [0.025, 0.975])
-    return Interval(float(value), float(min(low, value)), float(max(high, value)))
 
 
 def auc(scores, member) -> Interval:
@@ -252,48 +238,20 @@ def tpr_at_fpr(scores, member, rate: float) -> Interval:
     redrawn = (n * rng.beta(allowed + 1, n - allowed, DRAWS)).astype(int)
     hits = found(highest_first[redrawn])
     draws = rng.beta(hits + 0.5, m - hits + 0.5)
-    return _middle(found(highest_first[allowed]) / m, draws)
+    return around(found(highest_first[allowed]) / m, *np.quantile(draws, MIDDLE))
 
 
 def null_control(scores, member, *, draws: int = 1_000, seed: int = 0) -> Interval:
     """Where the AUC falls when membership is dealt out at random: mean and middle 95 %.
 
-    An AUC inside this band is what chance gives with this many records.
+    An AUC inside this band is what chance gives with this many records. Raises ValueError for
+    fewer than two draws.
     """
+    validate.whole(2, draws=draws)
     inside, outside = parted(scores, member)
     m, n = len(inside), len(outside)
     ranks = stats.rankdata(np.concatenate([inside, outside]))
     rng = np.random.default_rng(seed)
     sums = np.array([rng.permutation(ranks)[:m].sum() for _ in range(draws)])
     values = (sums - m * (m + 1) / 2) / (m * n)
-    return _middle(values.mean(), values)
-
-
-def mean_interval(values, within=(-np.inf, np.inf)) -> Interval:
-    """Mean over independent repetitions (seeds), with Student's t interval; at least two.
-
-    `within`: where such a value can lie at all, (0, 1) for shares; the interval ends there.
-
-    Equal values have no spread from which Student's t could tell an interval. All that n of them
-    say is that another seed differs with a chance of at most 1 − .025^(1/n) (Clopper and Pearson
-    1934, n successes of n); where it does, it may lie anywhere within. So three shares of 1 are
-    1.000 [0.292, 1.000], and without `within` nothing is known: the ends are infinite.
-
-    Raises ValueError for fewer than two values, and for values that are not finite or not within.
-    """
-    values = np.asarray(values, float)
-    if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():
-        raise ValueError(f"values must be at least two finite numbers, one a seed, got {values}")
-    lowest, highest = within
-    if values.min() < lowest - ROUNDING or values.max() > highest + ROUNDING:
-        raise ValueError(f"values must lie within {lowest:g} and {highest:g}, got "
-                         f"{values.min():g} to {values.max():g}")
-    mean = values.mean()
-    if np.ptp(values) <= ROUNDING * max(1, abs(mean)):
-        differs = 1 - 0.025 ** (1 / len(values))
-        low, high = (mean + differs * (end - mean) for end in within)
-    else:
-        half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
-        low, high = mean - half, mean + half
-    low, high = np.clip([low, high], lowest, highest)
-    return Interval(float(np.clip(mean, lowest, highest)), float(low), float(high))
+    return around(values.mean(), *np.quantile(values, MIDDLE))
