@@ -46,19 +46,20 @@ def same_rows(some: np.ndarray, others: np.ndarray) -> bool:
     that occur once in `some` are counted, and only
 
     - those that occur once in `others`, too: where values are so few that they coincide by
-      chance, at most 37 % do (Poisson), whatever the values and their numbers are; or
+      chance, at most 37 % do (Poisson), whatever the values and their numbers are, and fewer
+      where `others` hold next to no pairs of equal rows; or
     - those that occur in `others` at all, where the few pairs of equal rows within `some` say
-      that chance does not make so many.
+      that chance makes no more than 37 % so.
 
-    They must be more than half of what chance leaves, and so many that chance would reach that
-    in one case of ten thousand.
+    They must be more than half, and so many that chance would reach that in one case of ten
+    thousand.
     """
     once, pairs = _occurring(some, 1), len(_occurring(some, 2))
     among, twins = _occurring(others, 1), len(_occurring(others, 2))
     if not len(once) or not len(others):
         return False
     drawn = len(others) / len(some)
-    return (_beyond(np.isin(once, among), min(BY_CHANCE, 2 * (twins + 1) / len(others)))
+    return (_beyond(np.isin(once, among), min(BY_CHANCE, 20 * (twins + 1) / len(others)))
             or _beyond(np.isin(once, others), 2 * drawn * (pairs + 1) / len(once)))
 
 
@@ -68,6 +69,5 @@ def _occurring(digests, times):
 
 
 def _beyond(found, chance):
-    chance = min(chance, 1)
-    return bool(found.mean() > (1 + chance) / 2
+    return bool(chance <= BY_CHANCE and found.mean() > 0.5
                 and stats.binom.sf(found.sum() - 1, len(found), chance) < SURE)

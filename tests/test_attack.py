@@ -85,8 +85,10 @@ def test_on_a_null_observation_every_attack_falls_to_chance(name):
 FITTED_ON = {
     "itself": lambda t: t,
     "a copy": lambda t: Observation(t.posteriors.copy(), t.labels.copy(), t.member.copy()),
-    "a second question": lambda t: Observation(t.posteriors.astype(np.float32).astype(float),
-                                               t.labels, t.member),
+    "in 32 bits": lambda t: Observation(t.posteriors.astype(np.float32), t.labels, t.member),
+    "in another batch": lambda t: Observation(
+        t.posteriors * (1 + 1e-7 * np.random.default_rng(0).normal(size=t.posteriors.shape)),
+        t.labels, t.member),
     "other membership": lambda t: t.shuffled(3),
     "pooled with a shadow": lambda t: pool([leaky(0), t]),
     "pooled with ten": lambda t: pool([*(leaky(k) for k in range(2, 12)), t]),
@@ -100,7 +102,7 @@ FITTED_ON = {
 @pytest.mark.parametrize("same", FITTED_ON)
 def test_an_attack_fitted_on_the_target_is_refused(same):
     """The trap of the paper's released code: an attack that has seen the answers."""
-    target = leaky(1, dtype=np.float32)
+    target = leaky(1)
     attack = Threshold().fit(FITTED_ON[same](target))
     for judge in (attack.score_samples, lambda seen: evaluate(attack, seen)):
         with pytest.raises(ValueError, match="target is the observation .* fitted on, or shares"):
@@ -155,6 +157,13 @@ def test_two_models_that_answer_alike_by_rights_are_not_refused(answers, rows):
                       for seen in (leaky(0), leaky(1)))
     attack = Threshold().fit(shadow)
     assert np.isfinite(attack.score_samples(target.take(rows))).all()
+
+
+def test_one_record_a_class_and_the_label_alone_are_no_reason():
+    """Every answer occurs once on both sides, as any good model's would."""
+    member = np.arange(100) % 2 == 0
+    shadow, target = (Observation(np.eye(100), np.arange(100), who) for who in (member, ~member))
+    Threshold().fit(shadow).score_samples(target)
 
 
 def test_two_halves_of_one_shadow_are_two_observations():

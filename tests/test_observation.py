@@ -218,7 +218,8 @@ def test_sigmoids_are_called_by_their_name(classes, rounded):
 @pytest.mark.parametrize("answers", [
     np.eye(40)[:20] + np.eye(40)[1:21],                        # two labels at once
     np.random.default_rng(0).normal(size=(50, 10)).round(1),   # logits, rounded
-    np.zeros((5, 3)), softmax(5) * 1.002, softmax(5) * 0.95,
+    np.zeros((5, 3)), softmax(5) * 1.002, softmax(5) * 0.95, bfloat16(softmax(5) * 0.98),
+    (softmax(5) * 0.995).astype(np.float16), (softmax(5) * 0.99).round(4),
 ])
 def test_rounding_excuses_no_more_than_it_explains(answers):
     with pytest.raises(ValueError, match="non-negative and sum to 1"):
