@@ -82,9 +82,9 @@ def test_each_class_has_an_attack_of_its_own():
 
 
 def test_per_class_is_a_loop_over_the_classes():
-    shadow, target = leaky(0, n=100), leaky(1)
+    shadow, target = leaky(0, n=100, classes=4), leaky(1, classes=4)
     scores = PerClass().fit(shadow).score_samples(target)
-    for label in range(10):
+    for label in range(4):
         mine, theirs = shadow.labels == label, target.labels == label
         alone = attack_regression().fit(shadow.posteriors[mine], shadow.member[mine])
         expected = alone.predict_proba(target.posteriors[theirs])[:, 1]
@@ -92,7 +92,7 @@ def test_per_class_is_a_loop_over_the_classes():
 
 
 def test_a_class_that_the_shadow_never_met_is_left_undecided():
-    shadow, target = leaky(0), leaky(1)
+    shadow, target = leaky(0, n=100, classes=4), leaky(1, classes=4)
     attack = PerClass().fit(shadow.take(shadow.labels != 3))
     unknown = target.labels == 3
     assert (attack.score_samples(target)[unknown] == 0.5).all()

@@ -274,12 +274,12 @@ def test_data_may_hold_equal_records():
     assert len(observe(answer, part(0, 50), part(35, 85))) == 100
     rng = np.random.default_rng(0)
     baskets = [Dataset("baskets", rng.integers(2, size=(300, 6), dtype=np.uint8),
-                       rng.integers(3, size=300), "abc") for _ in range(2)]
+                       rng.integers(3, size=300), ("a", "b", "c")) for _ in range(2)]
     observe(lambda x: np.full((len(x), 3), 1 / 3), *baskets)
 
 
 @pytest.mark.parametrize("other", [part(100, 150, classes=("a", "b", "d")), Dataset(
-    "wider", np.zeros((9, 3), np.float32) + np.arange(9)[:, None], np.zeros(9, int), "abc")])
+    "wider", np.arange(27).reshape(9, 3).astype(np.float32), np.zeros(9, int), ("a", "b", "c"))])
 def test_parts_of_two_data_sets_are_refused(other):
     with pytest.raises(ValueError, match="must come from one data set"):
         observe(answer, part(0, 30), other)
