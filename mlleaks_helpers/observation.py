@@ -225,8 +225,8 @@ def _tolerance(posteriors):
 def _what_else(posteriors):
     if (posteriors < 0).any() or (posteriors > 1).any():
         return "are these logits? Apply softmax to each row first"
-    return ("all lie between 0 and 1, so these may be sigmoids, one yes or no a class: where "
-            "exactly one class is right, divide each row by its sum")
+    return ("are these logits, or, as all lie between 0 and 1, sigmoids, one yes or no a class? "
+            "Where exactly one class is right, divide each row by its sum")
 
 
 def _answers(ask, x):
