@@ -1,109 +1,95 @@
-"""Many models of one architecture, trained at once: what shadow models cost, made small.
+"""Many models at once: what shadow models cost, made small.
 
-A small network spends most of a Keras `fit` on the way from one operation to the next. Here a
-group of models is one stack (`stacked`); groups are spread over processes and kept on disk.
+A small network spends most of a Keras `fit` on the way from one operation to the next. Here plain
+NumPy trains it (`network`), one model a thread; finished models are kept on disk.
 """
 
-import inspect
-import re
-import sys
 import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from numbers import Integral
 from pathlib import Path
 
 import joblib
 import numpy as np
+from joblib.parallel import get_active_backend
 from sklearn.base import clone
-from sklearn.utils import get_tags
+from threadpoolctl import threadpool_limits
 
-from mlleaks_helpers.data import Dataset
-from mlleaks_helpers.data import dataset as data
+from mlleaks_helpers.data import Dataset, apply, fit_prepare
 from mlleaks_helpers.files import replacing
-from mlleaks_helpers.models import stacked, training
-from mlleaks_helpers.models.backend import keras
-from mlleaks_helpers.models.backend import tensorflow as tf
+from mlleaks_helpers.models import keys, network, training
+from mlleaks_helpers.models.answers import in_batches
+from mlleaks_helpers.models.backend import keras, needs_tensorflow
 from mlleaks_helpers.models.builders import Builder
-from mlleaks_helpers.models.stacked import _obstacle, _Recipe, _train_stack, _update_rule, forward
-from mlleaks_helpers.observation import check_posteriors
+from mlleaks_helpers.models.fresh import fresh
+from mlleaks_helpers.models.recipes import obstacle, recipe
 from mlleaks_helpers.progress import progress
+from mlleaks_helpers.validate import whole
 
-LARGEST_GROUP = 16  # models; beyond it a step no longer gets cheaper
-GROUP_MEMORY = 500e6  # bytes for the weights, optimizer and own records of one group
+TRY = 1_000  # records that are prepared to see the shape of what models take
 
 
 def train_many(build: Builder, dataset: Dataset, included: np.ndarray, *,
                query: Dataset | np.ndarray, epochs: int = 50, batch_size: int = 100,
-               seed: int = 0, cache: str | Path | None = None, group: int | None = None,
+               seed: int | Sequence = 0, cache: str | Path | None = None,
                n_jobs: int | None = None) -> np.ndarray:
     """Train one model for each row of `included` and ask each about every record of `query`.
 
-    included  (models, len(dataset)) bool: the rows of `dataset` that each model trains on. Each
-              may have another number: a model whose epoch is over waits for the others
+    included  (models, len(dataset)) bool: the rows of `dataset` that each model trains on
     query     a Dataset or its records (queries, …)
-    cache     a folder: groups found there are not trained again, finished ones are added
-    group     models in one step; by default up to 16, fewer if they would need over 500 MB
-    n_jobs    groups at a time, as in `joblib.Parallel`; `joblib.parallel_config` holds too
+    seed      a whole number, by which model k has the seed (seed, k); or the models' seeds
+              themselves, each a whole number or a tuple of them
+    cache     a folder: models found there are not trained again, finished ones are added
+    n_jobs    models at a time, by default as many as there are cores. They are threads;
+              `joblib.parallel_config(backend=…)` makes them processes, or spreads them on a cluster
 
     Returns posteriors (models, queries, classes) float32; the models are dropped. Each learns as
-    `train` would have it: own initial weights, own batch order, and own preprocessing fitted on
-    its own rows. Model k depends on `seed`, on k and, for its dropout masks, on its group.
+    `train` would have it: own initial weights, own batch order, own dropout masks, and own
+    preprocessing fitted on its own rows. A model depends on its seed, its rows, the builder and
+    the settings, and on no other model.
 
-    Stacked are Sequential models of Dense, Flatten, Dropout and elementwise activations on the
-    sparse cross-entropy, with Adam or SGD at a constant rate. Other Keras models are trained one
-    after the other, and a warning says why. The cache does not see the code of layers, losses and
-    preprocessing of your own: delete the folder when you change that. Like `train`, this seeds
-    Python's, NumPy's and TensorFlow's global generators. Raises ValueError for parts that do not
-    fit, and for a builder of anything but Keras models that answer with posteriors.
+    NumPy trains Sequential models of Dense, Flatten, Dropout and activations on the sparse
+    cross-entropy, smoothed labels or mixed records, with Adam or SGD. Others are trained one
+    after the other by `train`, and a warning says why. Like `train`, this seeds Python's, NumPy's
+    and TensorFlow's global generators. Raises ValueError for parts that do not fit, for a model
+    whose training diverges, for whatever `train` refuses, and for a `cache` of models that use
+    functions or classes of your own, whose code its key cannot see.
     """
+    needs_tensorflow("train_many")
     query = np.asarray(query.x if isinstance(query, Dataset) else query)
-    _check(dataset, included, query, epochs=epochs, batch_size=batch_size, seed=seed, group=group)
-    models = len(included)
-    seeds = [int(np.random.SeedSequence((seed, k)).generate_state(1)[0]) for k in range(models)]
-    first = clone(dataset.prepare).fit_transform(dataset.x[included[0]])
-    keras.utils.set_random_seed(seeds[0])
-    template = _built(build, first.shape[1:], len(dataset.classes))
-    own = first.nbytes * (1 + len(query) / len(first)) if _fits(dataset.prepare) else 0
-    size = group or _group_size(template, own)
-
-    parts = [slice(start, start + size) for start in range(0, models, size)]
-    files = [None] * len(parts)
+    whole(1, epochs=epochs, batch_size=batch_size)
+    _check(dataset, included, query)
+    seeds = _seeds(seed, len(included))
+    recipes = _Recipes(build, dataset, included, epochs, batch_size)
+    files = [None] * len(seeds)
     if cache is not None:
-        common = _fingerprint(template, dataset, query, epochs, batch_size)
-        files = [Path(cache, joblib.hash((common, included[part], seeds[part])) + ".npy")
-                 for part in parts]
-    posteriors = np.empty((models, len(query), len(dataset.classes)), np.float32)
-    shared = (dataset.x, dataset.y, query, dataset.name, dataset.classes, dataset.prepare)
-    with progress(models, f"{models} models on {dataset.name}") as bar:
+        Path(cache).mkdir(parents=True, exist_ok=True)
+        common = keys.common_key(recipes.model, dataset, query, epochs, batch_size,
+                                 recipes.initial)
+        files = [Path(cache, keys.model_key(common, *one) + ".npy")
+                 for one in zip(included, seeds, strict=True)]
+
+    posteriors = np.empty((len(seeds), len(query), len(dataset.classes)), np.float32)
+    with progress(len(seeds), f"{len(seeds)} models on {dataset.name}") as bar:
         todo = []
-        for number, (part, file) in enumerate(zip(parts, files, strict=True)):
-            if file is not None and file.exists():
-                posteriors[part] = np.load(file)
-                bar.update(len(seeds[part]))
+        for k, file in enumerate(files):
+            if (kept := _kept(file, posteriors[k].shape)) is None:
+                todo.append(k)
             else:
-                todo.append(number)
-        jobs = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
-            joblib.delayed(_train_group)(number, build, *shared, included[parts[number]],
-                                         seeds[parts[number]], epochs, batch_size)
-            for number in todo
-        )
-        told = False
-        for number, answer, reason in jobs:
-            posteriors[parts[number]] = answer
-            if files[number] is not None:
-                with replacing(files[number]) as part:
-                    np.save(part, answer)
-            if reason and not told:
-                warnings.warn(f"trained one after the other: {reason}", stacklevel=2)
-                told = True
-            bar.update(len(answer))
+                posteriors[k] = kept
+                bar.update()
+        for k, answer in _answers(todo, recipes, dataset, included, query, seeds, epochs,
+                                  batch_size, n_jobs):
+            posteriors[k] = answer
+            if files[k] is not None:
+                with replacing(files[k]) as part:
+                    np.save(part, posteriors[k])
+            bar.update()
     return posteriors
 
 
-def _check(dataset, included, query, *, epochs, batch_size, seed, group):
-    limits = {"epochs": (epochs, 1), "batch_size": (batch_size, 1), "seed": (seed, 0),
-              "group": (1 if group is None else group, 1)}
-    for name, (value, least) in limits.items():
-        if value < least:
-            raise ValueError(f"{name} must be at least {least}, got {value}")
+def _check(dataset, included, query):
     if not isinstance(included, np.ndarray) or included.dtype != bool:
         kind = getattr(included, "dtype", type(included).__name__)
         raise ValueError(f"included must be a bool array, True where a model trains, got {kind}")
@@ -113,84 +99,119 @@ def _check(dataset, included, query, *, epochs, batch_size, seed, group):
     empty = np.flatnonzero(~included.any(axis=1))
     if len(empty):
         raise ValueError(f"included leaves model {empty[0]} without a record: give it at least one")
-    if len(query) == 0 or query.shape[1:] != dataset.x.shape[1:]:
+    if query.ndim == 0 or len(query) == 0 or query.shape[1:] != dataset.x.shape[1:]:
         raise ValueError(f"query must be at least one record of shape {dataset.x.shape[1:]} like "
                          f"those of {dataset.name}, got shape {query.shape}")
 
 
-def _built(build, shape, classes):
-    """A fresh model, its weights made, that gives a distribution over the classes."""
-    model = build(shape, classes)
-    if not isinstance(model, keras.Model):
-        raise ValueError(f"build must give Keras models, got {type(model).__name__}: use train")
-    answer = np.asarray(model(np.zeros((1, *shape), np.float32), training=False))
-    if answer.shape != (1, classes):
-        raise ValueError(f"build must give models that answer with {classes} posteriors, one a "
-                         f"class, got shape {answer.shape} for one record")
-    check_posteriors(answer)
-    return model
+def _seeds(seed, models):
+    """One number below 2**32 for each model."""
+    if isinstance(seed, Integral) or not isinstance(seed, Sequence | np.ndarray):
+        whole(0, seed=seed)
+        seed = [(seed, k) for k in range(models)]
+    if len(seed) != models:
+        raise ValueError(f"seed must be a whole number or have one entry for each of the {models} "
+                         f"models, got {len(seed)}")
+    entries = [tuple(one) if isinstance(one, Sequence | np.ndarray) else (one,) for one in seed]
+    for entry in entries:
+        for number in entry:
+            whole(0, seed=number)
+    return [int(np.random.SeedSequence(entry).generate_state(1)[0]) for entry in entries]
 
 
-def _group_size(model, own_bytes):
-    states = 8  # weights, two slots and the gradient; those of before and after the step
-    need = 4 * states * model.count_params() + own_bytes
-    return int(np.clip(GROUP_MEMORY // need, 1, LARGEST_GROUP))
+def _kept(file, shape):
+    """The answers in a file, or None where there are none such."""
+    try:
+        kept = None if file is None else np.load(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    return kept if getattr(kept, "shape", None) == shape else None
 
 
-def _fits(prepare):
-    return get_tags(prepare).requires_fit
+class _Recipes:
+    """How to train what the builder makes, for each shape of prepared records.
+
+    model    what it makes for the shape of the first records
+    reason   why `train` must train such models, or None
+    initial  its weights, if the builder sets them
+    """
+
+    def __init__(self, build, dataset, included, epochs, batch_size):
+        self.build, self.classes = build, len(dataset.classes)
+        self.steps = epochs * -(-int(included.sum(axis=1).max()) // batch_size)
+        shape = fit_prepare(dataset.prepare, dataset.x[:TRY])[1].shape[1:]
+        keras.utils.set_random_seed(0)
+        self.model = fresh(build, shape, self.classes)
+        self.reason, self.of, self.initial = obstacle(self.model), {}, []
+        if self.reason:
+            within = vars(self.model).values() if not isinstance(self.model, keras.Model) else ()
+            self.initial = [one.get_weights() for one in (self.model, *within)
+                            if isinstance(one, keras.Model)]
+        else:
+            self.add(shape)
+
+    def add(self, shape):
+        """Learn how to train models for records of another shape; give what stands in the way."""
+        model = fresh(self.build, shape, self.classes)
+        reason = obstacle(model)
+        if not reason:
+            self.of[shape] = recipe(model, self.steps)
+        return reason
 
 
-# ---------------------------------------------------------------- finished groups on disk
-
-
-def _fingerprint(model, dataset, query, epochs, batch_size):
-    """Everything that changes the weights of all groups, first weights and code included."""
-    code = [inspect.getsource(module)
-            for module in (sys.modules[__name__], stacked, training, data)]
-    return joblib.hash((
-        code, keras.__version__, tf.__version__, _config(model), model.get_weights(),
-        dataset.x, dataset.y, len(dataset.classes), dataset.prepare, query, epochs, batch_size,
-    ))
-
-
-def _config(model):
-    """Architecture and compilation as text, without the numbers that Keras counts up in names."""
-    return re.sub(r'("name": "\w+?)(_\d+)?"', r'\1"', model.to_json())
-
-
-# ---------------------------------------------------------------- one group
-
-
-def _train_group(number, build, x, y, query, name, classes, prepare, included, seeds, epochs,
-                 batch_size):
-    """Returns `number`, posteriors (group, queries, classes) and why not stacked, or None."""
-    dataset = Dataset(name, x, y, classes, prepare)
-    rows = [np.flatnonzero(row) for row in included]
-    if _fits(prepare):
-        fitted = [clone(prepare).fit(x[r]) for r in rows]
-        tables = [one.transform(x[r]) for one, r in zip(fitted, rows, strict=True)]
-    else:
-        fitted = [clone(prepare).fit(x)]
-        tables = [fitted[0].transform(x)]
-    shape = tables[0].shape[1:]
-    model = _built(build, shape, len(classes))
-    reason = _obstacle(model)
-    if any(table.shape[1:] != shape for table in tables):
-        reason = "preprocessing gives their records different widths"
+def _answers(todo, recipes, dataset, included, query, seeds, epochs, batch_size, n_jobs):
+    """Pairs of a model's number and its posteriors, as they come."""
+    reason, by_keras = recipes.reason, todo if recipes.reason else []
+    if n_jobs is None:
+        n_jobs = get_active_backend()[1] or -1
+    jobs = joblib.Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator_unordered")
+    while not reason and todo:
+        again = []
+        with threadpool_limits(1, user_api="blas"):
+            for k, shape, answer in jobs(
+                joblib.delayed(_one)(k, recipes.of, dataset.x, dataset.y, query,
+                                     _seeded(dataset.prepare, seeds[k]), included[k], seeds[k],
+                                     epochs, batch_size) for k in todo
+            ):
+                if answer is not None:
+                    yield k, answer
+                elif shape in recipes.of or not (reason := recipes.add(shape)):
+                    again.append(k)
+                else:
+                    by_keras.append(k)
+        todo = again
     if reason:
-        trained = (training.train(build, dataset.take(r), epochs=epochs, batch_size=batch_size,
-                                  seed=s) for r, s in zip(rows, seeds, strict=True))
-        return number, np.stack([one.posteriors(query) for one in trained]), reason
-    if _fits(prepare):
-        y = np.concatenate([y[r] for r in rows])
-        ends = np.cumsum([len(r) for r in rows])
-        rows = [np.arange(end - len(r), end) for r, end in zip(rows, ends, strict=True)]
-    recipe = _Recipe(_config(model), tuple(model.layers), *_update_rule(model.optimizer))
-    weights = _train_stack(recipe, np.concatenate(tables), y, rows, seeds, epochs, batch_size)
-    answers = [
-        forward(recipe.layers, weights,
-                np.stack([p.transform(batch) for p in fitted]).astype(np.float32))
-        for batch in np.split(query, range(training.QUERY_BATCH, len(query), training.QUERY_BATCH))
-    ]
-    return number, np.concatenate(answers, axis=1), None
+        warnings.warn(f"trained one after the other: {reason}", stacklevel=3)
+    for k in by_keras:
+        part = replace(dataset.take(included[k]), prepare=_seeded(dataset.prepare, seeds[k]))
+        trained = training.train(recipes.build, part, epochs=epochs, batch_size=batch_size,
+                                 seed=seeds[k])
+        try:
+            yield k, trained.posteriors(query)
+        except ValueError as error:
+            raise ValueError(f"model {k} has no answers that count: {error}") from error
+
+
+def _seeded(prepare, seed):
+    """A clone whose own draws depend on the model's seed, where it has no seed for them."""
+    prepare = clone(prepare)
+    unset = [name for name, value in prepare.get_params().items()
+             if name.split("__")[-1] == "random_state" and value is None]
+    return prepare.set_params(**dict.fromkeys(unset, seed))
+
+
+def _one(k, recipes, x, y, query, prepare, included, seed, epochs, batch_size):
+    """The number k, the shape of the prepared records, and posteriors if there is a recipe."""
+    prepare, table = fit_prepare(prepare, x[included])
+    shape = table.shape[1:]
+    if shape not in recipes:
+        return k, shape, None
+    recipe = recipes[shape]
+    weights = network.fit(recipe, table, y[included], seed=seed, epochs=epochs,
+                          batch_size=batch_size)
+    answer = in_batches(lambda batch: network.posteriors(recipe, weights, apply(prepare, batch)),
+                        query)
+    if not all(np.isfinite(one).all() for one in [*weights, answer]):
+        raise ValueError(f"model {k} diverged: its weights left the range of numbers, so train "
+                         "with a smaller learning rate")
+    return k, shape, answer.astype(np.float32, copy=False)
