@@ -32,6 +32,8 @@ class Code:
                       for path in sorted((self.root / package).rglob("*.py"))}
         self.trees = {name: parsed(path.read_bytes()) for name, path in self.paths.items()}
         self.direct = {name: self.imported(tree, name) for name, tree in self.trees.items()}
+        self.data = {name: self._data_beside(name) for name in self.paths}
+        self._digests = {}
 
     def imported(self, tree, importer="") -> set[str]:
         """The modules that some code names in its imports, at its top or within functions.
@@ -63,24 +65,32 @@ class Code:
             found |= {".".join(parts[:end]) for end in range(1, len(parts))} & set(self.paths)
         return found
 
-    def data(self, module) -> list[Path]:
-        """Files and folders beside a module that its code names: they are read by it."""
-        if self.trees[module] is None:
-            return []
-        texts = {node.value for node in ast.walk(self.trees[module])
-                 if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-        return sorted(path for path in self.paths[module].parent.iterdir()
-                      if path.name in texts and path not in self.paths.values()
-                      and not (path / "__init__.py").exists())
+    def digest(self, what) -> str:
+        """Of what a module does, given by name, or of a file or folder beside modules."""
+        if what not in self._digests:
+            self._digests[what] = sha256(self._content(what))
+        return self._digests[what]
 
-    def digest(self, module) -> str:
-        """Of what a module does: comments, docstrings and, in folders, what they hand on aside."""
-        tree, path = self.trees[module], self.paths[module]
+    def _content(self, what) -> bytes:
+        """Without comments and docstrings and, in folders of modules, what they hand on."""
+        if isinstance(what, Path):
+            files = sorted(path for path in what.rglob("*") if path.is_file())
+            return what.read_bytes() if what.is_file() else "".join(
+                f"{path.name} {sha256(path.read_bytes())}" for path in files).encode()
+        tree, path = self.trees[what], self.paths[what]
         if tree is None:
-            return sha256(path.read_bytes())
+            return path.read_bytes()
         if path.name == "__init__.py":
             tree = ast.Module([node for node in tree.body if not _hands_on(node)], [])
-        return sha256(_shape(tree).encode())
+        return _shape(tree).encode()
+
+    def _data_beside(self, module) -> list[Path]:
+        """Files and folders beside a module that its code names: it reads them."""
+        texts = {node.value for node in ast.walk(self.trees[module] or ast.Module([], []))
+                 if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+        return [path for path in self.paths[module].parent.iterdir()
+                if path.name in texts and path not in self.paths.values()
+                and not (path / "__init__.py").exists()]
 
     def _absolute(self, node, importer) -> str:
         if not node.level:
@@ -148,13 +158,13 @@ def needs(notebook: Path, code: Code) -> dict[str, str]:
     trees = [_cell("".join(cell["source"])) for cell in cells if cell["cell_type"] == "code"]
     modules = code.reached(name for tree in trees for name in code.imported(tree))
     found = {code.paths[name]: code.digest(name) for name in modules}
-    for path in (path for name in modules for path in code.data(name)):
+    for path in (path for name in modules for path in code.data[name]):
         if path.is_file():
-            found[path] = sha256(path.read_bytes())
+            found[path] = code.digest(path)
             continue
         others = [name for name in modules if RECORDED in code.direct[name]]
         sets = None if others else _sets_read(trees)
-        found.update((part, _digest_of_folder(part)) for part in path.iterdir()
+        found.update((part, code.digest(part)) for part in path.iterdir()
                      if sets is None or part.name in sets)
     return {path.relative_to(code.root).as_posix(): found[path] for path in sorted(found)}
 
@@ -175,11 +185,6 @@ def _sets_read(trees):
              if isinstance(node, ast.Call) and node.func in used and node.args
              and isinstance(node.args[0], ast.Constant)}
     return set(named.values()) if used and len(named) == len(used) and None not in trees else None
-
-
-def _digest_of_folder(folder: Path) -> str:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return sha256("".join(f"{path.name} {sha256(path.read_bytes())}" for path in files).encode())
 
 
 # ---------------------------------------------------------------- what make reads
