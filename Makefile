@@ -40,6 +40,7 @@ include _build/needs.mk
 endif
 
 _build/needs.mk: FORCE
+	@mkdir -p _build/home
 	@$(if $(wildcard $(PY)),$(PY),"$(PYTHON)") tools/needs.py
 
 book: _build/html/index.html _build/claims.json

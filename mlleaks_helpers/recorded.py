@@ -86,7 +86,7 @@ def over_seeds(name: str, recipe: str = "plain", metric: str = "macro_recall") -
     """One number from each seed of an experiment, in the order of the seeds: (seeds,).
 
     metric  one of those that `measured` lists under "metrics", or the target's accuracy on its
-            members, "train", or on its non-members, "test"
+            members, "train", on its non-members, "test", or the former less the latter, "gap"
 
     NaN where a metric could not be resolved. Raises ValueError for an experiment that was not
     measured, and for an unknown metric.
@@ -95,7 +95,8 @@ def over_seeds(name: str, recipe: str = "plain", metric: str = "macro_recall") -
                if (name, recipe) == (entry["set"], entry["recipe"])]
     if not entries:
         raise ValueError(_what_there_is(list(_entries()), name, recipe))
-    numbers = [entry["target"] | entry["metrics"] for entry in entries]
+    numbers = [entry["target"] | entry["metrics"]
+               | {"gap": entry["target"]["train"] - entry["target"]["test"]} for entry in entries]
     if metric not in numbers[0]:
         raise ValueError(f"metric is {metric!r}: measured are {', '.join(numbers[0])}")
     return np.array([one[metric] for one in numbers], dtype=float)

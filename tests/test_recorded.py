@@ -188,13 +188,17 @@ def test_over_seeds_on_the_packages_recordings():
         for part in ("train", "test"):
             assert over_seeds("cifar100", recipe, part).tolist() == [
                 entry["target"][part] for entry in entries]
+        gaps = over_seeds("cifar100", recipe, "gap")
+        np.testing.assert_allclose(gaps, over_seeds("cifar100", recipe, "train")
+                                   - over_seeds("cifar100", recipe, "test"))
+        assert gaps.min() > 0.5
     assert np.isnan(over_seeds("lfw", metric="tpr_at_1_percent")).all()
 
 
 @pytest.mark.parametrize("asked, message", [
     (("tinny",), "name is 'tinny': recorded are tiny"),
     (("tiny", "dropout"), "recipe is 'dropout': recorded for tiny are plain"),
-    (("tiny", "plain", "recall"), "metric is 'recall': measured are train, test, auc, tpr"),
+    (("tiny", "plain", "recall"), "metric is 'recall': measured are train, test, auc, tpr, gap"),
 ])
 def test_over_seeds_names_what_there_is(folder, asked, message):
     write(folder)
