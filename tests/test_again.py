@@ -38,7 +38,6 @@ def test_what_moves_by_no_more_than_float16_stays_and_is_stamped(monkeypatch, ca
 def test_what_moves_further_is_listed_and_written(monkeypatch, capsys):
     before = write()["metrics"]["auc_maximum"]
     entry = measured(monkeypatch, auc_maximum=0.9, new_metric=0.25, tpr_at_1_percent=0.5)
-    monkeypatch.setitem(again.HALF_PRECISION, "new", 0.001)
     assert again.measure([JOB]) == []
     for kind in ("metrics", "metrics_of_kept"):
         assert read()[kind] == entry[kind] | {

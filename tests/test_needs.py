@@ -41,7 +41,10 @@ for last; do :; done
 case "$*" in
     tools/needs.py*) exec "{python}" "$@" ;;
     *tools/set_up.py*) echo "set up" >> done.log; mv stubs .venv; touch .venv/.ready ;;
-    *nbconvert*) echo "execute $last" >> done.log; cp "$last" "_build/source/${{last#book/}}" ;;
+    *nbconvert*)
+        echo "execute $last" >> done.log
+        env > environment
+        cp "$last" "_build/source/${{last#book/}}" ;;
     *nbval*) echo "verify $last" >> done.log; echo "1 passed"; ! grep -q "NOT THE SAME" "$last" ;;
     *scoreboard*) echo "a table" ;;
     *"pytest -n"*) echo "3 passed in 0.1 s" ;;
@@ -287,3 +290,24 @@ def test_every_product_is_made_again_where_it_is_missing(root, make):
         (root / product).unlink()
         make("book")
         assert make.last.returncode == 0 and (root / product).exists(), product
+
+
+@needs_make
+def test_what_make_would_do_can_be_asked(root, make):
+    make("book")
+    masks = root / "mlleaks_helpers/attacks/masks.py"
+    masks.write_text(masks.read_text().replace("return 1", "return 2"))
+    assert make("-n", "book") == []
+    assert make.last.stdout.count("nbconvert") == 1 and "book/2.ipynb" in make.last.stdout
+
+
+@needs_make
+def test_a_home_folder_is_neither_read_nor_written(root, make):
+    """Each of these libraries otherwise keeps settings, or a cache, in the reader's own."""
+    make("book")
+    environment = dict(line.split("=", 1) for line in (root / "environment").read_text().split("\n")
+                       if "=" in line)
+    for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR",
+                 "KERAS_HOME", "MPLCONFIGDIR"):
+        assert environment[name].startswith(f"{root}/_build/home/"), name
+    assert environment["OMP_NUM_THREADS"] == environment["TQDM_DISABLE"] == "1"

@@ -57,7 +57,7 @@ def _moved(job, entry) -> dict[str, tuple]:
     seen = recorded(*job[:2], seed=job[2])
     before, now = entry["metrics_of_kept"], measuring.measure(seen.target, seen.shadow)
     return {metric: (before.get(metric), value) for metric, value in now.items()
-            if not _alike(before.get(metric), value, HALF_PRECISION[metric.split("_")[0]])}
+            if not _alike(before.get(metric), value, HALF_PRECISION.get(metric.split("_")[0], 0))}
 
 
 def _alike(one, other, slack) -> bool:

@@ -38,8 +38,8 @@ def main(venv: Path) -> None:
         sys.exit(f"TensorFlow has no build for {' '.join(machine)}. The book runs on Linux "
                  "(x86_64, aarch64), macOS (arm64: Apple silicon) and Windows (x86_64).")
     started, unfinished = time.monotonic(), begin(venv)
-    print(f"Setting up {venv} with {python}: some 0.6 GB to download, 2.3 GB on disk, and two "
-          "minutes or more without a word", flush=True)
+    print(f"Setting up {venv} with {python}: 2.3 GB on disk, and two minutes or more "
+          "without a word", flush=True)
     install(python, venv)
     os.utime(unfinished)
     unfinished.rename(venv / ".ready")
@@ -75,6 +75,6 @@ def install(python: str, venv: Path) -> None:
 
 if __name__ == "__main__":
     try:
-        main(Path(sys.argv[1]))
+        main(Path(sys.argv[1]).resolve())  # a link leads to the folder itself
     except subprocess.CalledProcessError as error:
         sys.exit(f"Set-up failed: {error}")
