@@ -25,7 +25,7 @@ def folder() -> Path:
     return Path(os.environ.get("MLLEAKS_RECORDINGS") or Path(__file__).with_name("recordings"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Recorded:
     """One experiment: a target, the adversary's shadows of it, and how both were made.
 

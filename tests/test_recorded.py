@@ -146,6 +146,12 @@ def test_it_comes_back(folder):
     np.testing.assert_array_equal(seen.shadow.member, confident().member)
 
 
+def test_recordings_can_be_compared_and_kept_in_sets(folder):
+    write(folder)
+    one, other = recorded("tiny"), recorded("tiny")
+    assert one == one and one != other and len({one, other}) == 2
+
+
 def test_in_the_order_of_seeds_as_numbers(folder):
     for seed in (10, 2, 0, 11, 1, 9):
         write(folder, seed=seed)
