@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
-from mlleaks_helpers.data import Dataset, Split, random_records, split
+from mlleaks_helpers.data import Dataset, Split, join, random_records, split
 from mlleaks_helpers.models import (
     Builder,
     Trained,
@@ -102,10 +102,7 @@ def trained(how: dict, part: Dataset, seed: int) -> Trained:
 def shadow_parts(parts: Split, count: int, seed: int):
     """The adversary's two parts, and for more shadows random halves of all her records."""
     yield parts.shadow_train, parts.shadow_out
-    both = replace(parts.shadow_train, **{
-        field: np.concatenate(
-            [getattr(parts.shadow_train, field), getattr(parts.shadow_out, field)])
-        for field in ("x", "y")})
+    both = join([parts.shadow_train, parts.shadow_out])
     rng = np.random.default_rng(seed)
     for _ in range(count - 1):
         inside, outside = np.split(rng.permutation(len(both)), 2)
