@@ -125,6 +125,8 @@ def parsed(source):
 
 def _shape(node) -> str:
     """As `ast.dump`, the same in every version of Python: without the fields that are empty."""
+    if isinstance(node, ast.JoinedStr):  # some versions see empty pieces
+        node = ast.JoinedStr([one for one in node.values if getattr(one, "value", None) != ""])
     if isinstance(node, ast.AST):
         said = [(name, value) for name, value in ast.iter_fields(node)
                 if value not in (None, []) or name == "value"]

@@ -38,7 +38,7 @@ def main(venv: Path) -> None:
         sys.exit(f"TensorFlow has no build for {' '.join(machine)}. The book runs on Linux "
                  "(x86_64, aarch64), macOS (arm64: Apple silicon) and Windows (x86_64).")
     started, unfinished = time.monotonic(), begin(venv)
-    print(f"Setting up {venv} with {python}: 2.3 GB on disk, and two minutes or more "
+    print(f"Setting up {venv} with {python}: 2.5 GB on disk, and two minutes or more "
           "without a word", flush=True)
     install(python, venv)
     os.utime(unfinished)
