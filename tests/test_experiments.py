@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from mlleaks_helpers.data import Dataset, split
+from mlleaks_helpers.data import Dataset, random_records, split
 from mlleaks_helpers.models import keras
 from mlleaks_helpers.observation import Observation
 from tools import experiments, needs
@@ -17,6 +17,12 @@ BITS = Dataset("bits", np.arange(90)[:, None].astype(np.uint8), np.arange(90) % 
 HOW = settings("location", "half") | {"size": 20, "shadows": 3}
 
 
+def answered(seed, x):
+    """What the model of that seed answers to records: by record and by seed."""
+    return softmax([np.random.default_rng([seed, int(row)]).normal(size=3) for row in x.ravel()],
+                   axis=1)
+
+
 @pytest.fixture
 def trainings(monkeypatch):
     """What `train` was called with; its models answer by record and by seed."""
@@ -24,8 +30,7 @@ def trainings(monkeypatch):
 
     def train(build, part, *, epochs, batch_size, seed):
         def ask(x):
-            noise = [np.random.default_rng([seed, int(row)]).normal(size=3) for row in x.ravel()]
-            return softmax(noise, axis=1)
+            return answered(seed, x)
 
         ask.seconds, ask.model = float(seed), SimpleNamespace(part_=np.arange(len(part)) % 3)
         calls.append((part.x.ravel().tolist(), seed, batch_size, keras.config.dtype_policy().name))
@@ -51,13 +56,17 @@ def test_every_model_is_asked_about_its_own_records(trainings):
     answers = experiment(BITS, HOW, seed=7)
     parts = split(BITS, size=20, seed=7)
     asked = [(parts.target_train, parts.target_out), *shadow_parts(parts, 3, 7)]
-    for seen, (inside, outside) in zip((answers.target, *answers.shadows), asked, strict=True):
+    models = zip((7, 1_007, 2_007, 3_007), (answers.target, *answers.shadows), asked, strict=True)
+    for model, seen, (inside, outside) in models:
+        np.testing.assert_array_equal(seen.posteriors, np.concatenate(
+            [answered(model, inside.x), answered(model, outside.x)]))
         assert seen.labels.tolist() == [*inside.y, *outside.y]
         assert seen.member.tolist() == [True] * 20 + [False] * 20
     tables = [seen.posteriors for seen in (answers.target, *answers.shadows)]
     assert all(not np.array_equal(one, other)
                for number, one in enumerate(tables) for other in tables[:number])
-    assert answers.random.shape == (1_000, 3) and len(answers.part) == 20
+    np.testing.assert_array_equal(answers.random, answered(7, random_records(BITS, seed=7)))
+    assert len(answers.part) == 20
 
 
 def test_two_seeds_differ_in_everything(trainings):
