@@ -111,4 +111,4 @@ def shadow_parts(parts: Split, count: int, seed: int):
 
 def _first(seen: Observation, kept: int) -> Observation:
     rows = np.r_[np.flatnonzero(seen.member)[:kept], np.flatnonzero(~seen.member)[:kept]]
-    return Observation(seen.posteriors[rows], seen.labels[rows], seen.member[rows])
+    return seen.take(rows)
