@@ -6,18 +6,22 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PY := $(BIN)/python
 READY := $(VENV)/.ready
 
-NOTEBOOKS := $(wildcard book/*.ipynb)
-PAGES := $(shell find book -type f ! -name '*.ipynb' ! -path '*/.*' ! -path '*/_ext/*')
-EXECUTED := $(NOTEBOOKS:book/%=_build/source/%)
-SOURCE := $(EXECUTED) $(PAGES:book/%=_build/source/%)
-HELPERS := $(shell find mlleaks_helpers -type f ! -path '*/__pycache__/*')
-
 # Two chapters at a time; threads within the small fits of attacks would only get in their way.
 MAKEFLAGS += -j2
 book test: export TQDM_DISABLE = 1
 book test: export OMP_NUM_THREADS = 1
 
-.PHONY: help book test bench results lab lock clean
+# What these libraries keep in a home folder: the book neither reads nor needs it.
+OURS := $(CURDIR)/_build/home
+book test: export KERAS_HOME = $(OURS)/keras
+book test: export MPLCONFIGDIR = $(OURS)/matplotlib
+book test: export IPYTHONDIR = $(OURS)/ipython
+book test: export JUPYTER_CONFIG_DIR = $(OURS)/jupyter
+book test: export JUPYTER_DATA_DIR = $(OURS)/jupyter
+book test: export JUPYTER_RUNTIME_DIR = $(OURS)/jupyter
+
+.PHONY: help book test bench results graph lab lock clean FORCE
+.DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
 help:
@@ -25,22 +29,36 @@ help:
 	@echo "make test    the same, then run every test"
 	@echo "make bench   many models at once against one after the other"
 	@echo "make results  record the paper's experiments anew (SET= RECIPE= SEED=), where stale"
+	@echo "make graph   which helper imports which"
 	@echo "make lab     open the chapters in JupyterLab"
 	@echo "make lock    pin requirements.in anew"
 	@echo "make clean   remove _build"
 
+# EXECUTED, TESTED, COPIED: the pages by name, and the stamp of what each chapter needs.
+ifneq ($(filter-out help bench results graph lab lock clean,$(or $(MAKECMDGOALS),help)),)
+include _build/needs.mk
+endif
+
+_build/needs.mk: FORCE
+	@mkdir -p _build/home
+	@$(if $(wildcard $(PY)),$(PY),"$(PYTHON)") tools/needs.py
+
 book: _build/html/index.html _build/claims.json
 
-test: book
+# The chapters first: the closing line is then that of all the other tests.
+test: book $(TESTED)
 	$(PY) -m ruff check
-	$(PY) -m pytest -n 2 --dist loadfile --nbval --nbval-current-env tests _build/source
+	$(PY) -m pytest -n 2 --dist loadfile tests
 
 bench: $(READY)
 	$(PY) -m benchmarks.many
 
 results: $(READY)
 	$(PY) -m tools.record $(if $(SET),--set $(SET)) $(if $(RECIPE),--recipe $(RECIPE)) \
-		$(if $(SEED),--seed $(SEED))
+		$(if $(SEED),--seed $(SEED)) $(if $(ADOPT),--adopt)
+
+graph: $(READY)
+	@$(PY) tools/needs.py --graph
 
 lab: $(READY)
 	$(PY) -m jupyterlab book
@@ -54,26 +72,38 @@ clean:
 	rm -rf _build
 
 $(READY): requirements.txt tools/set_up.py
-	$(PYTHON) tools/set_up.py $(VENV)
-	@touch $@
+	"$(PYTHON)" tools/set_up.py $(VENV)
 
 # The source of the site: the executed copies of the notebooks, and the other pages as they are.
-_build/source/%.ipynb: book/%.ipynb $(HELPERS) $(READY)
-	$(PY) -m nbconvert --log-level WARN --to notebook --execute --output-dir $(@D) $< \
-		--ExecutePreprocessor.extra_arguments=--IPKernelApp.log_level=ERROR
+$(EXECUTED): $(READY)
+	@mkdir -p "$$(dirname "$@")"
+	$(PY) -m nbconvert --log-level WARN --to notebook --execute \
+		--ExecutePreprocessor.extra_arguments=--IPKernelApp.log_level=ERROR \
+		--output-dir "$$(dirname "$@")" "$(subst _build/source,book,$@)"
 
-_build/source/%: book/%
-	@mkdir -p $(@D) && cp $< $@
+$(filter-out _build/source/scoreboard.md,$(COPIED)):
+	@mkdir -p "$$(dirname "$@")" && cp "$(subst _build/source,book,$@)" "$@"
+
+# Every number a second time: an executed chapter is run again and compared with itself.
+$(TESTED): $(READY)
+	@mkdir -p "$$(dirname "$@")"
+	$(PY) -m pytest -q -p no:cacheprovider --nbval --nbval-current-env \
+		"$(subst .ok,,$(subst _build/tested,_build/source,$@))"
+	@touch "$@"
 
 # --all: without it a warning stops only the first of two builds.
-_build/html/index.html: $(SOURCE) _config.yml _toc.yml $(wildcard book/_ext/*.py) $(READY)
-	@rm -rf $(@D) $(filter-out $(SOURCE),$(shell find _build/source -type f))
+_build/html/index.html: $(EXECUTED) $(COPIED) _build/needs.mk _config.yml _toc.yml \
+		$(wildcard book/_ext/*.py) $(READY)
+	@rm -rf $(@D)
 	$(BIN)/jupyter-book build _build/source --path-output . --config _config.yml \
 		--toc "$(CURDIR)/_toc.yml" --all -W --keep-going --quiet
 
 # The verdicts out of the executed chapters, and the scoreboard's table of them.
 _build/claims.json: $(EXECUTED) $(READY)
-	$(PY) -m tools.scoreboard _build/source $@ > _build/scoreboard.md
+	$(PY) -m tools.scoreboard collect _build/source > $@
 
-_build/source/scoreboard.md: book/scoreboard.md _build/claims.json
+_build/scoreboard.md: _build/claims.json mlleaks_helpers/claims.toml tools/scoreboard.py
+	$(PY) -m tools.scoreboard table $< > $@
+
+_build/source/scoreboard.md: book/scoreboard.md _build/scoreboard.md
 	cat book/scoreboard.md _build/scoreboard.md > $@

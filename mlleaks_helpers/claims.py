@@ -6,6 +6,7 @@ executed notebook.
 """
 
 import math
+import sys
 import tomllib
 from dataclasses import dataclass, field
 from html import escape
@@ -34,6 +35,9 @@ class Claim:
     low: float = -math.inf
     high: float = math.inf
     differs: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self):
+        return _printable(repr(self))
 
 
 CLAIMS = {
@@ -82,7 +86,7 @@ class Verdict:
         words = (f"Claim {c.id}, {self.verdict}: {c.text} ({c.section}). Paper: {c.paper}. "
                  f"Here: {c.statistic} {self.measured} on {self.data}; "
                  f"band {_band(c)}.")
-        return f"{words} {self.why}" if self.why else words
+        return _printable(f"{words} {self.why}" if self.why else words)
 
     __repr__ = __str__
 
@@ -98,6 +102,12 @@ class Verdict:
         html = (f'<div class="verdict {style}"><p><b>Claim {c.id}: {self.verdict}.</b> '
                 f"{escape(c.text)}.</p><dl>{body}</dl></div>")
         return {"text/plain": str(self), "text/html": html, MIME: self.entry()}
+
+
+def _printable(text: str) -> str:
+    """`text` with question marks for what the terminal, or the file in its place, cannot show."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return text.encode(encoding, "replace").decode(encoding)
 
 
 def _band(claim: Claim) -> str:

@@ -9,27 +9,16 @@ import numpy as np
 from scipy import special, stats
 from sklearn.metrics import roc_curve
 
-from mlleaks_helpers.observation import Observation
+from mlleaks_helpers import validate
+from mlleaks_helpers.interval import MIDDLE, Interval, around, mean_interval
+from mlleaks_helpers.observation import Observation, parted
+
+__all__ = ["Interval", "Report", "auc", "decision_metrics", "decisions", "evaluate",
+           "mean_interval", "null_control", "report", "resolves", "roc", "tpr_at_fpr"]
 
 DRAWS = 4_000
 Z = stats.norm.ppf(0.975)
 FALSE_POSITIVES_NEEDED = 10
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A measured value and its 95 % confidence interval. Raises ValueError for one upside down."""
-
-    value: float
-    low: float
-    high: float
-
-    def __post_init__(self):
-        if not self.low <= self.value <= self.high:
-            raise ValueError(f"value must lie between low and high, got {self}")
-
-    def __str__(self):
-        return f"{self.value:z.3f} [{self.low:z.3f}, {self.high:z.3f}]"
 
 
 @dataclass(frozen=True)
@@ -62,6 +51,11 @@ class Report:
     def balanced_accuracy(self) -> Interval:
         return self.macro_recall
 
+    @property
+    def base_rate(self) -> float:
+        """The share of members among those asked about: the precision of accusing everybody."""
+        return self.members / (self.members + self.non_members)
+
     def rows(self) -> dict[str, str]:
         """Every metric in words, for printing."""
         named = {
@@ -75,7 +69,8 @@ class Report:
         }
         named |= {f"TPR at {100 * rate:g} % FPR": value for rate, value in self.tpr_at_fpr.items()}
         few = f"not resolved by {self.non_members:,} non-members"
-        return {name: few if value is None else str(value) for name, value in named.items()}
+        words = {name: few if value is None else str(value) for name, value in named.items()}
+        return words | {"base rate": f"{self.base_rate:.3f} of those asked about are members"}
 
     def __str__(self):
         return "\n".join(f"{name:28}{value}" for name, value in self.rows().items())
@@ -90,14 +85,30 @@ class Report:
                 f"<th>value [95 % interval]</th></tr></thead><tbody>{body}</tbody></table>")
 
 
+def decisions(attack, target: Observation) -> np.ndarray:
+    """Whom `attack` calls a member: True where the score reaches its threshold, (n,) bool.
+
+    Raises ValueError where the attack has no threshold.
+    """
+    return _reached(attack.score_samples(target), attack)
+
+
 def evaluate(attack, target: Observation, *, rates=(0.01, 0.001)) -> Report:
     """Score and judge a fitted `attack` on `target`; every metric of the book at once.
 
-    `attack` needs `score_samples` and `predict`. `rates` are false positive rates for which the
-    true positive rate is wanted.
+    `attack` needs `score_samples` and `threshold_` (`attacks.Attack`), and is asked once. `rates`
+    are false positive rates for which the true positive rate is wanted. Raises ValueError as
+    `decisions` and `report` do.
     """
     scores = attack.score_samples(target)
-    return report(scores, attack.predict(target), target.member, rates=rates)
+    return report(scores, _reached(scores, attack), target.member, rates=rates)
+
+
+def _reached(scores, attack):
+    if getattr(attack, "threshold_", None) is None:
+        raise ValueError("threshold_ is None, so there are scores and no decisions: fit the attack "
+                         "on a shadow, or give it a threshold, for example from pick_threshold")
+    return scores >= attack.threshold_
 
 
 def report(scores, predicted, member, *, rates=(0.01, 0.001)) -> Report:
@@ -109,7 +120,7 @@ def report(scores, predicted, member, *, rates=(0.01, 0.001)) -> Report:
     if np.asarray(predicted).dtype != bool:
         raise ValueError("predicted must be bool, True for who is called a member, got "
                          f"{np.asarray(predicted).dtype}")
-    inside, outside = _parted(predicted, member)
+    inside, outside = parted(predicted, member)
     return Report(
         members=len(inside),
         non_members=len(outside),
@@ -123,16 +134,25 @@ def report(scores, predicted, member, *, rates=(0.01, 0.001)) -> Report:
 def decision_metrics(hits: int, members: int, alarms: int, non_members: int) -> dict[str, Interval]:
     """Metrics of yes/no decisions: `hits` members and `alarms` non-members were called members.
 
-    Each metric is a function of two rates, and each rate is a proportion. So the interval comes
-    from drawing both rates from their Jeffreys posteriors Beta(x + ½, n − x + ½) (Brown, Cai and
-    DasGupta 2001) and taking the middle 95 % of the metric.
+    Each metric is a function of two rates, and each rate is a proportion with the Jeffreys
+    posterior Beta(x + ½, n − x + ½) (Brown, Cai and DasGupta 2001). The intervals of recall and of
+    the false positive rate are the middle 95 % of theirs; the others' come from drawing both rates.
+    Raises ValueError for counts that are not whole, groups of nobody, and more called members
+    than there are.
     """
+    validate.whole(0, hits=hits, alarms=alarms)
+    validate.whole(1, members=members, non_members=non_members)
+    validate.between(0, members, hits=hits)
+    validate.between(0, non_members, alarms=alarms)
+    found = (hits + 0.5, members - hits + 0.5)
+    accused = (alarms + 0.5, non_members - alarms + 0.5)
     rng = np.random.default_rng(0)
-    tpr = rng.beta(hits + 0.5, members - hits + 0.5, DRAWS)
-    fpr = rng.beta(alarms + 0.5, non_members - alarms + 0.5, DRAWS)
+    drawn = _from_rates(rng.beta(*found, DRAWS), rng.beta(*accused, DRAWS), members, non_members)
     values = _from_rates(hits / members, alarms / non_members, members, non_members)
-    drawn = _from_rates(tpr, fpr, members, non_members)
-    return {name: _middle(value, drawn[name]) for name, value in values.items()}
+    ends = {name: np.quantile(drawn[name], MIDDLE) for name in drawn}
+    ends |= {"recall": special.betaincinv(*found, MIDDLE),
+             "fpr": special.betaincinv(*accused, MIDDLE)}
+    return {name: around(value, *ends[name]) for name, value in values.items()}
 
 
 def _from_rates(tpr, fpr, members, non_members):
@@ -155,11 +175,6 @@ def _share(right, wrong):
     return np.divide(right, called, out=np.zeros_like(called, dtype=float), where=called > 0)
 
 
-def _middle(value, draws) -> Interval:
-    low, high = np.quantile(draws, [0.025, 0.975])
-    return Interval(float(value), float(min(low, value)), float(max(high, value)))
-
-
 def auc(scores, member) -> Interval:
     """Area under the ROC curve, with DeLong's interval (1988) on the logit scale.
 
@@ -167,7 +182,7 @@ def auc(scores, member) -> Interval:
     a proportion with all successes in the smaller group. Raises ValueError for fewer than two
     members or non-members.
     """
-    inside, outside = _parted(scores, member)
+    inside, outside = parted(scores, member)
     m, n = len(inside), len(outside)
     if min(m, n) < 2:
         raise ValueError(f"member must hold at least two members and two non-members, got {m} "
@@ -190,7 +205,7 @@ def _extreme(value, n):
 
 def roc(scores, member) -> tuple[np.ndarray, np.ndarray]:
     """The ROC curve: false positive rates and true positive rates, from (0, 0) to (1, 1)."""
-    _parted(scores, member)
+    parted(scores, member)
     fpr, tpr, _ = roc_curve(member, scores, drop_intermediate=False)
     return fpr, tpr
 
@@ -207,10 +222,9 @@ def tpr_at_fpr(scores, member, rate: float) -> Interval:
     that threshold (it is redrawn as by a bootstrap of the non-members) and the share of members
     above it. Raises ValueError where `rate` would be fewer than ten false alarms.
     """
-    inside, outside = _parted(scores, member)
+    inside, outside = parted(scores, member)
     m, n = len(inside), len(outside)
-    if not 0 < rate < 1:
-        raise ValueError(f"rate must lie between 0 and 1, got {rate}")
+    validate.inside(0, 1, rate=rate)
     if not resolves(n, rate):
         raise ValueError(f"rate {rate:g} needs at least {FALSE_POSITIVES_NEEDED / rate:,.0f} "
                          f"non-members (ten false alarms), got {n:,}")
@@ -224,48 +238,20 @@ def tpr_at_fpr(scores, member, rate: float) -> Interval:
     redrawn = (n * rng.beta(allowed + 1, n - allowed, DRAWS)).astype(int)
     hits = found(highest_first[redrawn])
     draws = rng.beta(hits + 0.5, m - hits + 0.5)
-    return _middle(found(highest_first[allowed]) / m, draws)
+    return around(found(highest_first[allowed]) / m, *np.quantile(draws, MIDDLE))
 
 
 def null_control(scores, member, *, draws: int = 1_000, seed: int = 0) -> Interval:
     """Where the AUC falls when membership is dealt out at random: mean and middle 95 %.
 
-    An AUC inside this band is what chance gives with this many records.
+    An AUC inside this band is what chance gives with this many records. Raises ValueError for
+    fewer than two draws.
     """
-    inside, outside = _parted(scores, member)
+    validate.whole(2, draws=draws)
+    inside, outside = parted(scores, member)
     m, n = len(inside), len(outside)
     ranks = stats.rankdata(np.concatenate([inside, outside]))
     rng = np.random.default_rng(seed)
     sums = np.array([rng.permutation(ranks)[:m].sum() for _ in range(draws)])
     values = (sums - m * (m + 1) / 2) / (m * n)
-    return _middle(values.mean(), values)
-
-
-def mean_interval(values, within=(-np.inf, np.inf)) -> Interval:
-    """Mean over independent repetitions (seeds), with Student's t interval; at least two.
-
-    `within`: where such a mean can lie at all, (0, 1) for shares; the interval ends there.
-    """
-    values = np.asarray(values, float)
-    if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():
-        raise ValueError(f"values must be at least two finite numbers, one a seed, got {values}")
-    half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
-    mean = values.mean()
-    low, high = np.clip([mean - half, mean + half], *within)
-    return Interval(float(mean), float(low), float(high))
-
-
-def _parted(values, member) -> tuple[np.ndarray, np.ndarray]:
-    """The members' values and the non-members' values, checked."""
-    values, member = np.asarray(values), np.asarray(member)
-    if member.dtype != bool:
-        raise ValueError(f"member must be bool, True for members, got {member.dtype}")
-    if values.shape != member.shape:
-        raise ValueError("scores and decisions must have one entry a record, got shape "
-                         f"{values.shape} for member of shape {member.shape}")
-    if not np.isfinite(values).all():
-        raise ValueError(f"scores must be finite, got {(~np.isfinite(values)).sum()} that are not")
-    if member.all() or not member.any():
-        raise ValueError(f"member must hold members and non-members, got {member.sum()} members "
-                         f"among {len(member)} records")
-    return values[member], values[~member]
+    return around(values.mean(), *np.quantile(values, MIDDLE))

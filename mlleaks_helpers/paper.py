@@ -7,7 +7,8 @@ over the two classes in Figs. 1 to 7 and 13, and the member class's in Figs. 10 
 import json
 from pathlib import Path
 
-NUMBERS = json.loads(Path(__file__).with_name("paper_numbers.json").read_text())
+NUMBERS = json.loads(Path(__file__).with_name("paper_numbers.json").read_text(
+    encoding="utf-8"))
 
 # `retail-k` stands in for Purchase-k, which cannot be had without an account.
 NAMES = {

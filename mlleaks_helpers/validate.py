@@ -33,6 +33,13 @@ def between(low: float, high: float, **values) -> None:
             raise ValueError(f"{name} must lie between {low:g} and {high:g}, got {value!r}")
 
 
+def inside(low: float, high: float, **values) -> None:
+    """Raise ValueError unless every value is a number between `low` and `high`, ends excluded."""
+    for name, value in values.items():
+        if not (_is_number(value) and low < value < high):
+            raise ValueError(f"{name} must lie above {low:g} and below {high:g}, got {value!r}")
+
+
 def share(**values) -> None:
     """Raise ValueError unless every value is a number from 0 to below 1."""
     for name, value in values.items():

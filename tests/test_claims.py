@@ -1,15 +1,15 @@
 """The table of claims and the verdicts that chapters show."""
 
+import io
 import json
+import math
+import sys
 from pathlib import Path
 
 import pytest
 
-from mlleaks_helpers.claims import CLAIMS, MIME, Claim, Verdict, check
+from mlleaks_helpers.claims import CLAIMS, Claim, Verdict, check
 from mlleaks_helpers.metrics import Interval
-from tools.scoreboard import collect, scoreboard
-
-ENTRY = {"id", "claim", "section", "paper", "measured", "low", "high", "data", "verdict", "chapter"}
 
 
 def verdict(value, low, high):
@@ -30,6 +30,33 @@ def test_the_interval_decides_between_holds_and_in_part():
     assert verdict(0.85, 0.78, 0.92) == "in part"
     assert verdict(0.79, 0.75, 0.85) == "in part"
     assert verdict(0.79, 0.75, 0.795) == verdict(0.95, 0.91, 0.99) == "not here"
+
+
+@pytest.mark.parametrize("low, high, interval", [
+    (0.9, math.inf, (0.982, 0.956, 1.008)),
+    (-math.inf, 0.03, (-0.99, -1.2, -0.4)),
+    (0.9, math.inf, (50.0, 40.0, 60.0)),
+])
+def test_nothing_sticks_out_of_an_open_end(low, high, interval):
+    claim = Claim(0, "A claim", "III", "R .85", "R", low, high)
+    assert Verdict(claim, Interval(*interval), "made up").verdict == "holds"
+
+
+def test_ends_that_the_table_leaves_out_are_open():
+    assert CLAIMS[3].high == math.inf and CLAIMS[3].low == 0.9
+    assert any(claim.low == -math.inf for claim in CLAIMS.values())
+
+
+@pytest.mark.parametrize("value, inside", [
+    (0.799, False), (0.8, True), (0.85, True), (0.9, True), (0.901, False), (0.999, False)])
+def test_both_ends_of_a_band_count(monkeypatch, value, inside):
+    monkeypatch.setitem(CLAIMS, 41, Claim(41, "A claim", "III", "R .85", "R", 0.8, 0.9))
+    measured = Interval(value, value - 0.1, value + 0.1)
+    if inside:
+        assert check(41, measured, data="made up").in_band
+    else:
+        with pytest.raises(AssertionError, match="Claim 41, in part"):
+            check(41, measured, data="made up")
 
 
 @pytest.mark.parametrize("high, verdict", [(0.3, "not here"), (0.85, "in part")])
@@ -64,23 +91,20 @@ def test_an_unknown_claim_is_named():
         check(99, Interval(0, 0, 0), data="made up")
 
 
-def test_claims_json_is_read_from_executed_notebooks(tmp_path):
-    got = check(41, Interval(0.85, 0.84, 0.86), data="shoppers-100 (simulated)")
-    cell = {"cell_type": "code", "outputs": [{"output_type": "execute_result",
-                                              "data": got._repr_mimebundle_()}]}
-    notebook = {"cells": [{"cell_type": "markdown"}, cell]}
-    for name in ("10_later.ipynb", "03b_continued.ipynb"):
-        (tmp_path / name).write_text(json.dumps(notebook))
-    earlier, later = collect(tmp_path)
-    assert (earlier["chapter"], later["chapter"]) == ("3b", "10")
-    assert set(earlier) == ENTRY and earlier["verdict"] == "holds"
-    assert earlier == got._repr_mimebundle_()[MIME] | {"chapter": "3b"}
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "cp437", "latin-1", "utf-8"])
+def test_every_verdict_can_be_printed_anywhere(monkeypatch, encoding):
+    printed = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, encoding=encoding))
+    for claim in CLAIMS.values():
+        for data in ("made up", *claim.differs):
+            got = Verdict(claim, Interval(0.5, 0.4, 0.6), data)
+            print(got, [got], claim)
+    sys.stdout.flush()
+    text = printed.getvalue().decode(encoding)
+    assert ("\N{RIGHTWARDS ARROW}" in text) == (encoding == "utf-8")
+    assert "R .65 ? .91" in text or encoding == "utf-8"
 
 
-def test_the_scoreboard_has_a_row_for_every_claim_and_every_verdict():
-    entry = check(41, Interval(0.85, 0.84, 0.86), data="made up").entry() | {"chapter": "3b"}
-    rows = scoreboard([entry, entry | {"data": "other"}]).splitlines()[2:]
-    assert len(rows) == len(CLAIMS) + 1
-    assert sum("{bdg-success}`holds`" in row for row in rows) == 2
-    assert sum("{ref}`chapter 3b <chapter-3b>`" in row for row in rows) == 2
-    assert all(row.count("|") == 6 for row in rows)
+def test_without_a_terminal_nothing_is_replaced(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    assert "\N{RIGHTWARDS ARROW}" in str(Verdict(CLAIMS[8], Interval(0, 0, 0), "a → b"))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from made_up import leaky
 
 from mlleaks_helpers.attacks import (
     TopPosteriors,
@@ -48,6 +49,21 @@ def guarded(posteriors, **options):
 ])
 def test_worked_out_by_hand(mask, answer, masked):
     np.testing.assert_allclose(mask(np.array([answer])), [masked], atol=1e-6)
+
+
+@pytest.mark.parametrize("k", [1, 2, 4])
+def test_the_hidden_posteriors_are_equal_and_tell_no_order(k):
+    """Not almost: in the last digit, too, the hidden columns say nothing of their order."""
+    posteriors = np.random.default_rng(0).dirichlet(np.ones(7), 300)
+    masked = keep_top(posteriors, k)
+    ranked = np.argsort(-posteriors, axis=1)
+    kept, hidden = (np.take_along_axis(masked, part, axis=1) for part in np.split(ranked, [k], 1))
+    np.testing.assert_array_equal(kept, -np.sort(-posteriors, axis=1)[:, :k])
+    assert (hidden == hidden[:, :1]).all()
+    swapped = posteriors.copy()
+    for row, order in zip(swapped, ranked, strict=True):
+        row[order[k:]] = row[order[k:][::-1]]
+    np.testing.assert_array_equal(keep_top(swapped, k), masked)
 
 
 def test_temperature_is_undone_by_its_inverse():
@@ -180,10 +196,71 @@ def test_memguards_coin_belongs_to_the_record_not_to_the_question():
     np.testing.assert_array_equal(first, guarded(posteriors, budget=0.2))
     backwards = guarded(posteriors[::-1].copy(), budget=0.2)[::-1]
     alone = np.concatenate([guarded(row[None], budget=0.2) for row in posteriors])
-    assert (np.abs(first - backwards).max(axis=1) > 1e-6).mean() < 0.02
-    assert (np.abs(first - alone).max(axis=1) > 1e-6).mean() < 0.02
+    np.testing.assert_array_equal(first, backwards)
+    np.testing.assert_array_equal(first, alone)
+    in_32_bits = guarded(posteriors.astype(np.float32), budget=0.2)
+    assert (np.abs(first - in_32_bits).max(axis=1) > 1e-5).mean() < 0.02
     other = guarded(posteriors, budget=0.2, seed=1)
     assert (np.abs(first - other).max(axis=1) > 1e-6).mean() > 0.1
+
+
+@pytest.mark.parametrize("answer", [[1.0, 0, 0], [0.8, 0.15, 0.05], [0.4, 0.35, 0.25]])
+@pytest.mark.parametrize("seed", range(4))
+def test_memguard_keeps_to_its_budget_where_answers_coincide(answer, seed):
+    """A saturated model gives the same answer to many records."""
+    posteriors = np.tile(answer, (2_000, 1))
+    full = np.abs(guarded(posteriors[:1], budget=2) - posteriors[:1]).sum()
+    moved = np.abs(guarded(posteriors, budget=0.1, seed=seed) - posteriors).sum(axis=1)
+    sizes = np.unique(moved.round(5))
+    assert len(sizes) == 2 and sizes[0] == 0 and sizes[1] == pytest.approx(full, abs=1e-4)
+    assert moved.mean() == pytest.approx(min(0.1, full), abs=4 * full * 0.5 / np.sqrt(2_000))
+
+
+@pytest.mark.parametrize("budget", [2, 0.1])
+def test_who_is_moved_is_no_sign_of_the_side(budget):
+    masked = guarded(np.tile([0.8, 0.15, 0.05], (2_000, 1)), budget=budget)
+    moved = masked.max(axis=1) < 0.7
+    assert 0.4 < (masked[moved].max(axis=1) > 0.5).mean() < 0.6
+
+
+@pytest.mark.parametrize("kind", [
+    lambda k: k, lambda k: k.astype(np.int32), lambda k: k / 7, lambda k: k.astype(str),
+    lambda k: np.array([f"record {n}" for n in k], object),
+    lambda k: np.stack([k, k % 3], axis=1).astype(np.uint8)[:, :, None],
+])
+def test_with_ids_the_record_decides_and_not_its_answer(kind):
+    posteriors = np.tile([0.8, 0.15, 0.05], (200, 1))
+    ids = kind(np.arange(200))
+    first = guarded(posteriors, budget=0.2, ids=ids)
+    moved = np.abs(first - posteriors).sum(axis=1) > 1e-6
+    assert 0.1 < moved.mean() < 0.6
+    order = np.random.default_rng(0).permutation(200)
+    again = guarded(posteriors, budget=0.2, ids=kind(order))
+    np.testing.assert_array_equal(again, first[order])
+    nearby = guarded(np.tile([0.79, 0.16, 0.05], (200, 1)), budget=0.2, ids=ids)
+    assert ((np.abs(nearby - posteriors).sum(axis=1) > 0.1) == moved).mean() > 0.95
+    one = guarded(posteriors, budget=0.2, ids=kind(np.zeros(200, int)))
+    assert len(np.unique(one, axis=0)) == 1
+
+
+def test_ids_are_one_a_record():
+    with pytest.raises(ValueError, match="ids must have one entry for each of the 50 rows .* 49"):
+        guarded(spread(50), ids=np.arange(49))
+
+
+def test_memguard_leaves_the_attack_as_it_was():
+    target = leaky(1)
+    attack = TopPosteriors(3, attack_regression()).fit(leaky(0, n=100))
+    before = attack.score_samples(target)
+    memguard(target.posteriors, attack)
+    np.testing.assert_array_equal(attack.score_samples(target), before)
+    with pytest.raises(ValueError, match="fitted on"):
+        attack.score_samples(leaky(0, n=100))
+
+
+def test_memguard_needs_an_attack_that_has_learned():
+    with pytest.raises(ValueError, match="has learned nothing yet"):
+        memguard(spread(5), TopPosteriors())
 
 
 def test_memguard_takes_a_fitted_attack_of_the_package():
@@ -207,7 +284,23 @@ def test_memguard_takes_a_fitted_attack_of_the_package():
     (lambda: temperature(np.eye(3), float("nan")), "t must be positive, got nan"),
     (lambda: guarded(np.eye(3), budget=-0.1), "budget must lie between 0 and 2, got -0.1"),
     (lambda: guarded(np.eye(3), budget=3), "budget must lie between 0 and 2, got 3"),
+    (lambda: keep_top(np.eye(3), 1.5), "k must be a whole number, got 1.5"),
+    (lambda: round_to(np.eye(3), 0.5), "digits must be a whole number, got 0.5"),
+    (lambda: temperature(np.eye(3), float("inf")), "t must be positive, got inf"),
+    (lambda: guarded(np.eye(3), budget=float("nan")), "budget must lie between 0 and 2, got nan"),
+    (lambda: guarded(np.eye(3), seed=-1), "seed must be at least 0, got -1"),
 ])
 def test_bad_input_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS)
+@pytest.mark.parametrize("answers, message", [
+    (np.array([[3.0, -2.0]]), "are these logits"), (np.array([[0.9, 0.8]]), "sigmoids"),
+    (np.array([0.9, 0.1]), "two classes, got shape"), (np.array([[np.nan, 1.0]]), "finite"),
+    ("yes", "posteriors must be one array of numbers, got str"),
+])
+def test_what_are_no_posteriors_is_not_masked(mask, answers, message):
+    with pytest.raises(ValueError, match=message):
+        mask(answers)

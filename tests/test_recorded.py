@@ -1,11 +1,6 @@
 """The recordings that come with the package, and what happens to damaged ones. NumPy only."""
 
 import json
-import os
-import subprocess
-import sys
-import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,9 +8,9 @@ from scipy.special import softmax
 
 from mlleaks_helpers import recorded as module
 from mlleaks_helpers.observation import Observation
-from mlleaks_helpers.recorded import Recorded, measured, recorded, to_arrays
+from mlleaks_helpers.recorded import Recorded, measured, over_seeds, recorded
+from mlleaks_helpers.stored import to_arrays
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 SETS = {"adult", "cifar10", "cifar100", "lfw", "location", "mnist", "news", "olivetti",
         *(f"retail-{k}" for k in (2, 10, 20, 50, 100))}
 KEPT = [(entry["set"], entry["recipe"], entry["seed"]) for entry in measured() if entry["sha256"]]
@@ -24,10 +19,8 @@ KEPT = [(entry["set"], entry["recipe"], entry["seed"]) for entry in measured() i
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """An empty folder of recordings, in place of the package's."""
-    monkeypatch.setattr(module, "FOLDER", tmp_path)
-    module._entries.cache_clear()
-    yield tmp_path
-    module._entries.cache_clear()
+    monkeypatch.setenv("MLLEAKS_RECORDINGS", str(tmp_path))
+    return tmp_path
 
 
 def confident(n=200, classes=5, seed=0):
@@ -38,7 +31,7 @@ def confident(n=200, classes=5, seed=0):
 
 
 def test_every_experiment_of_the_plan_is_recorded():
-    from tools.record import plan
+    from tools.plan import plan
 
     assert {(entry["set"], entry["recipe"], entry["seed"]) for entry in measured()} == set(plan())
     assert {name for name, _, _ in KEPT} == SETS
@@ -48,7 +41,7 @@ def test_every_experiment_of_the_plan_is_recorded():
 
 
 def test_all_of_it_is_40_megabytes_at_most():
-    assert sum(path.stat().st_size for path in module.FOLDER.rglob("*")) <= 40e6
+    assert sum(path.stat().st_size for path in module.folder().rglob("*")) <= 40e6
 
 
 def test_no_stray_file():
@@ -56,7 +49,7 @@ def test_no_stray_file():
     known = {module.file_of(*key) for key in KEPT}
     known |= {module.file_of(entry["set"], entry["recipe"], entry["seed"]).with_suffix(".json")
               for entry in measured()}
-    assert {path for path in module.FOLDER.rglob("*") if path.is_file()} == known
+    assert {path for path in module.folder().rglob("*") if path.is_file()} == known
 
 
 @pytest.mark.parametrize("key", KEPT, ids=lambda key: "-".join(map(str, key)))
@@ -83,7 +76,7 @@ def test_half_precision_changes_no_result(name):
     AUCs to 0.001. The book's logistic regression stops a little before it has converged, and
     where it stops hangs on the last digits; so its precision and recall may differ by 0.005.
     """
-    from tools.record import measure
+    from tools.measuring import measure
 
     seen = recorded(name)
     again, before = measure(seen.target, seen.shadow), seen.provenance["metrics_of_kept"]
@@ -134,42 +127,13 @@ def test_rounding_decides_no_attack():
     assert single.macro_recall.value == pytest.approx(double.macro_recall.value, abs=0.001)
 
 
-def test_log_posteriors_keep_confident_records_apart():
-    """Fails where posteriors themselves are halved: those near 1 would become ties."""
-    observation = confident()
-    arrays = to_arrays(observation, [observation], None, None)
-    back = np.exp(arrays["target"].astype(np.float64))
-    top, top_back = observation.posteriors.max(axis=1), back.max(axis=1)
-    assert np.abs(top_back - top)[top > 0.9].max() < 1e-4
-    assert len(np.unique(top_back)) > 0.9 * len(np.unique(top))
-    assert len(np.unique(top.astype(np.float16))) < 0.8 * len(np.unique(top))
-
-
-def test_a_posterior_of_zero_stays_zero():
-    posteriors = np.array([[1.0, 0.0], [0.25, 0.75]])
-    exact = Observation(posteriors, np.array([0, 1]), np.array([True, False]))
-    with np.errstate(all="raise"):
-        arrays = to_arrays(exact, [exact], None, None)
-    back = np.exp(arrays["target"].astype(float))
-    assert back[0, 1] == 0
-    np.testing.assert_allclose(back, posteriors, atol=1e-3)
-
-
-def test_rows_that_round_alike_can_be_read():
-    """56 equal posteriors: each logarithm is rounded the same way, and the sum leaves 1."""
-    flat = np.full((4, 56), 1 / 56)
-    seen = Observation(flat, np.arange(4), np.arange(4) < 2)
-    logs = to_arrays(seen, [seen], None, None)["target"]
-    assert np.abs(np.exp(logs.astype(float)).sum(axis=1) - 1).min() > 1e-3
-    Observation(module._posteriors(logs), seen.labels, seen.member)
-
-
 def write(folder, name="tiny", seed=0, **changes):
-    from tools import record
+    from tools import entries
 
-    entry = {"set": name, "recipe": "plain", "seed": seed, "command": "make results SET=tiny"}
+    entry = {"set": name, "recipe": "plain", "seed": seed, "command": "make results SET=tiny",
+             "target": {"train": 0.9, "test": 0.5}, "metrics": {"auc": seed / 100, "tpr": None}}
     observation = confident()
-    record._write(entry | changes, to_arrays(observation, [observation], None, None))
+    entries.write(entry | changes, to_arrays(observation, [observation], None, None))
     return folder / name / f"plain-{seed}.npz"
 
 
@@ -180,6 +144,72 @@ def test_it_comes_back(folder):
     np.testing.assert_allclose(seen.target.posteriors, confident().posteriors, atol=1e-3)
     np.testing.assert_array_equal(seen.target.labels, confident().labels)
     np.testing.assert_array_equal(seen.shadow.member, confident().member)
+
+
+def test_recordings_can_be_compared_and_kept_in_sets(folder):
+    write(folder)
+    one, other = recorded("tiny"), recorded("tiny")
+    assert one == one and one != other and len({one, other}) == 2
+
+
+def test_in_the_order_of_seeds_as_numbers(folder):
+    for seed in (10, 2, 0, 11, 1, 9):
+        write(folder, seed=seed)
+    assert [entry["seed"] for entry in measured("tiny")] == [0, 1, 2, 9, 10, 11]
+    np.testing.assert_array_equal(over_seeds("tiny", metric="auc"),
+                                  [0, 0.01, 0.02, 0.09, 0.1, 0.11])
+
+
+def test_what_a_caller_does_to_its_copy_is_its_own(folder):
+    write(folder)
+    measured()[0]["metrics"]["auc"] = 1
+    recorded("tiny").provenance["target"]["test"] = 1
+    assert measured()[0]["metrics"]["auc"] == 0 and over_seeds("tiny", metric="test")[0] == 0.5
+
+
+def test_what_is_recorded_meanwhile_is_seen(folder):
+    assert measured() == []
+    write(folder)
+    assert len(measured()) == 1
+    write(folder, seed=1)
+    assert over_seeds("tiny", "plain", "auc").tolist() == [0, 0.01]
+    write(folder, seed=1, metrics={"auc": 0.5})
+    assert over_seeds("tiny", "plain", "auc").tolist() == [0, 0.5]
+    (folder / "tiny" / "plain-1.json").unlink()
+    assert len(measured()) == 1
+
+
+def test_the_folder_is_the_one_named_at_the_moment(folder, monkeypatch):
+    write(folder)
+    assert {entry["set"] for entry in measured()} == {"tiny"}
+    monkeypatch.delenv("MLLEAKS_RECORDINGS")
+    assert {entry["set"] for entry in measured()} == SETS
+
+
+def test_over_seeds_on_the_packages_recordings():
+    for recipe in ("plain", "epochs-200"):
+        entries = measured("cifar100", recipe)
+        assert over_seeds("cifar100", recipe).tolist() == [
+            entry["metrics"]["macro_recall"] for entry in entries]
+        for part in ("train", "test"):
+            assert over_seeds("cifar100", recipe, part).tolist() == [
+                entry["target"][part] for entry in entries]
+        gaps = over_seeds("cifar100", recipe, "gap")
+        np.testing.assert_allclose(gaps, over_seeds("cifar100", recipe, "train")
+                                   - over_seeds("cifar100", recipe, "test"))
+        assert gaps.min() > 0.5
+    assert np.isnan(over_seeds("lfw", metric="tpr_at_1_percent")).all()
+
+
+@pytest.mark.parametrize("asked, message", [
+    (("tinny",), "name is 'tinny': recorded are tiny"),
+    (("tiny", "dropout"), "recipe is 'dropout': recorded for tiny are plain"),
+    (("tiny", "plain", "recall"), "metric is 'recall': measured are train, test, auc, tpr, gap"),
+])
+def test_over_seeds_names_what_there_is(folder, asked, message):
+    write(folder)
+    with pytest.raises(ValueError, match=message):
+        over_seeds(*asked)
 
 
 @pytest.mark.parametrize("damage", [
@@ -221,10 +251,10 @@ def test_what_is_not_recorded_says_what_is(folder, asked, message):
 
 
 def test_metrics_without_posteriors_are_measured_but_not_recorded(folder):
-    from tools import record
+    from tools import entries
 
     write(folder)
-    record._write({"set": "tiny", "recipe": "plain", "seed": 1, "command": ""}, None)
+    entries.write({"set": "tiny", "recipe": "plain", "seed": 1, "command": ""}, None)
     assert [entry["seed"] for entry in measured()] == [0, 1]
     assert [entry["seed"] for entry in measured("tiny", "plain")] == [0, 1]
     assert measured("other") == measured("tiny", "dropout") == []
@@ -232,26 +262,10 @@ def test_metrics_without_posteriors_are_measured_but_not_recorded(folder):
         recorded("tiny", seed=1)
 
 
-def test_a_wheel_brings_them_along(tmp_path):
-    """Installed without a checkout beside it, and without Keras in the way."""
-    subprocess.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps",
-                    "--no-build-isolation", "--no-index", "--wheel-dir", tmp_path, REPOSITORY],
-                   check=True)
-    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
-        wheel.extractall(tmp_path / "installed")
-    code = ("import sys; from mlleaks_helpers.recorded import recorded, __file__ as file;"
-            "print(file); print(len(recorded('location').target));"
-            "assert 'keras' not in sys.modules")
-    printed = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, text=True,
-                             stdout=subprocess.PIPE,
-                             env=os.environ | {"PYTHONPATH": str(tmp_path / "installed")}).stdout
-    file, records = printed.split()
-    assert str(tmp_path) in file and int(records) == 2_504
-
-
 def test_provenance_tells_how_to_make_it_again():
     for entry in measured():
         assert entry["command"].startswith(f"make results SET={entry['set']} ")
-        assert {"settings", "key", "versions", "seconds_a_model"} <= set(entry)
+        assert {"settings", "data", "trained_with", "measured_with", "versions",
+                "seconds_a_model"} <= set(entry)
         text = json.dumps(entry)
         assert "/home/" not in text and "/tmp/" not in text

@@ -175,6 +175,18 @@ def test_observe_keeps_every_row_once_with_its_label_and_its_truth():
     np.testing.assert_allclose(few, alone[1][:5], rtol=1e-4)
 
 
+def test_records_are_prepared_batch_by_batch_and_every_one_once():
+    class Noting(StandardScaler):
+        def transform(self, x):
+            sizes.append(len(x))
+            return super().transform(x)
+
+    sizes, x = [], np.arange(2_500.0)[:, None] / 2_500
+    asked = Trained(lambda x: np.hstack([x, 1 - x]), Noting(with_mean=False, with_std=False).fit(x))
+    np.testing.assert_allclose(asked(x)[:, 0], x[:, 0], atol=1e-6)
+    assert sizes[-3:] == [1_000, 1_000, 500] and max(sizes) == 1_000
+
+
 def own(*layers):
     return keras.Sequential([keras.Input((4,)), *layers])
 

@@ -1,6 +1,7 @@
 """The verdicts out of the executed notebooks, and the scoreboard's table of them.
 
-    python -m tools.scoreboard EXECUTED_NOTEBOOKS claims.json > scoreboard.md
+    python -m tools.scoreboard collect EXECUTED_NOTEBOOKS > claims.json
+    python -m tools.scoreboard table claims.json > scoreboard.md
 """
 
 import json
@@ -49,12 +50,12 @@ def _here(entry: dict | None) -> str:
     return f"{measured} on {entry['data']}, {chapter} | {badge}"
 
 
-def main(source: str, target: str) -> None:
-    found = collect(source)
-    Path(target).write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n",
-                            encoding="utf-8")
+def main(what: str, source: str) -> None:
     sys.stdout.reconfigure(encoding="utf-8")
-    print(scoreboard(found))
+    if what == "collect":
+        print(json.dumps(collect(source), indent=1, ensure_ascii=False))
+    else:
+        print(scoreboard(json.loads(Path(source).read_text(encoding="utf-8"))))
 
 
 if __name__ == "__main__":

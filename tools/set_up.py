@@ -1,6 +1,9 @@
 """Make the virtual environment of the book, or say in one sentence why this machine cannot.
 
     python3 tools/set_up.py .venv
+
+May be cut off at any moment: `.unfinished` lies in the folder from the first act to the last,
+which renames it `.ready`. What is found unfinished is made anew.
 """
 
 import os
@@ -8,6 +11,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,11 +37,37 @@ def main(venv: Path) -> None:
     if machine not in TENSORFLOW_RUNS_ON:
         sys.exit(f"TensorFlow has no build for {' '.join(machine)}. The book runs on Linux "
                  "(x86_64, aarch64), macOS (arm64: Apple silicon) and Windows (x86_64).")
-    print(f"Setting up {venv} with {python}: 2.3 GB, about two minutes", flush=True)
+    started, unfinished = time.monotonic(), begin(venv)
+    print(f"Setting up {venv} with {python}: 2.5 GB on disk, and two minutes or more "
+          "without a word", flush=True)
+    install(python, venv)
+    os.utime(unfinished)
+    unfinished.rename(venv / ".ready")
+    print(f"{venv} is ready after {time.monotonic() - started:.0f} s")
+
+
+def begin(venv: Path) -> Path:
+    """Mark the folder as unfinished; one that was left so gives way first. Gives the mark."""
+    unfinished, left = venv / ".unfinished", venv.with_name(f"{venv.name}.left")
+    if unfinished.exists():
+        print(f"{venv} was left unfinished: it is made anew", flush=True)
+        shutil.rmtree(left, ignore_errors=True)
+        venv.rename(left)
+    shutil.rmtree(left, ignore_errors=True)
+    venv.mkdir(parents=True, exist_ok=True)
+    if (venv / ".ready").exists():
+        (venv / ".ready").rename(unfinished)
+    else:
+        unfinished.touch()
+    return unfinished
+
+
+def install(python: str, venv: Path) -> None:
+    """The pinned packages, compiled whatever PYTHONDONTWRITEBYTECODE says, and the checkout."""
     subprocess.run([python, "-m", "venv", venv], check=True)
     inside = venv / ("Scripts" if os.name == "nt" else "bin") / "python"
     subprocess.run([inside, "-m", "pip", "install", "--disable-pip-version-check", "--quiet",
-                    "-r", ROOT / "requirements.txt"], check=True)
+                    "--compile", "-r", ROOT / "requirements.txt"], check=True)
     where = "import sysconfig; print(sysconfig.get_path('purelib'))"
     site_packages = subprocess.check_output([inside, "-c", where], text=True).strip()
     Path(site_packages, "mlleaks.pth").write_text(f"{ROOT}\n", encoding="utf-8")
@@ -45,6 +75,6 @@ def main(venv: Path) -> None:
 
 if __name__ == "__main__":
     try:
-        main(Path(sys.argv[1]))
+        main(Path(sys.argv[1]).resolve())  # a link leads to the folder itself
     except subprocess.CalledProcessError as error:
         sys.exit(f"Set-up failed: {error}")

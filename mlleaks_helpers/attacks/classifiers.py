@@ -1,8 +1,6 @@
 """Attack models: learned on a shadow's answers, used on the target's.
 
-`fit` takes what the adversary owns, `score_samples` and `predict` take the target's posteriors.
-Higher score = more likely a member, in every attack. An attack's threshold is fixed before it
-sees the target, and no attack reads `member` of what it scores.
+`fit` takes what the adversary owns, `score_samples` the target's answers.
 """
 
 import numpy as np
@@ -10,6 +8,8 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
+from mlleaks_helpers import validate
+from mlleaks_helpers.attacks.attack import answer_digests, check_shadow, refuse_own
 from mlleaks_helpers.attacks.statistics import top_posteriors
 from mlleaks_helpers.observation import Observation
 
@@ -33,9 +33,15 @@ class TopPosteriors:
 
     k           posteriors to look at; the paper uses 3
     classifier  any scikit-learn classifier with `predict_proba`; the paper's by default
+
+    `threshold_` is one half: what the classifier learns is taken as if the shadow had as many
+    members as non-members.
     """
 
+    threshold_ = 0.5
+
     def __init__(self, k: int = 3, classifier=None):
+        validate.whole(1, k=k)
         self.k = k
         self.classifier = classifier
 
@@ -44,25 +50,22 @@ class TopPosteriors:
 
         Raises ValueError for a shadow that lacks one of the two.
         """
-        _check_shadow(shadow)
+        check_shadow(shadow)
         classifier = attack_mlp() if self.classifier is None else clone(self.classifier)
         self.classifier_ = classifier.fit(top_posteriors(shadow.posteriors, self.k), shadow.member)
-        self.threshold_ = 0.5
-        self.fitted_on_ = shadow.posteriors
+        self.members_ = shadow.member.mean()
+        self.fitted_on_ = answer_digests(shadow)
         return self
 
     def score_samples(self, target: Observation) -> np.ndarray:
         """The attack model's probability of "member" for each record, (n,).
 
-        Raises ValueError before `fit`, and for the very observation that it was fitted on.
+        Raises ValueError before `fit`, and for the answers that it was fitted on.
         """
-        _refuse_own(target, _fitted_on(self))
+        _check_fitted(self)
+        refuse_own(target, self.fitted_on_)
         features = top_posteriors(target.posteriors, self.k)
-        return self.classifier_.predict_proba(features)[:, 1]
-
-    def predict(self, target: Observation) -> np.ndarray:
-        """True where the attack says "member", (n,) bool."""
-        return self.score_samples(target) >= self.threshold_
+        return _as_if_equal(self.classifier_.predict_proba(features)[:, 1], self.members_)
 
 
 class PerClass:
@@ -74,7 +77,12 @@ class PerClass:
 
     classifier  any scikit-learn classifier with `predict_proba`; by default the one that
                 ML-Leaks compares itself with, logistic regression
+
+    `threshold_` lies just above one half: undecided is "not a member". What the classifiers
+    learn is taken as if the shadows had as many members as non-members.
     """
+
+    threshold_ = float(np.nextafter(0.5, 1))
 
     def __init__(self, classifier=None):
         self.classifier = classifier
@@ -82,53 +90,57 @@ class PerClass:
     def fit(self, shadow: Observation) -> "PerClass":
         """Learn, for each class, to tell the shadows' members of it from the non-members.
 
-        Raises ValueError for shadows without any members, or without any non-members.
+        Raises ValueError for shadows without members or without non-members, and where no class
+        has both.
         """
-        _check_shadow(shadow)
+        check_shadow(shadow)
         self.classifiers_ = {}
         for label in np.unique(shadow.labels):
             rows = shadow.labels == label
             if len(np.unique(shadow.member[rows])) == 2:
                 fresh = attack_regression() if self.classifier is None else clone(self.classifier)
                 self.classifiers_[label] = fresh.fit(shadow.posteriors[rows], shadow.member[rows])
-        self.threshold_ = 0.5
-        self.fitted_on_ = shadow.posteriors
+        if not self.classifiers_:
+            raise ValueError("shadow must hold members and non-members of at least one class, got "
+                             f"only one of the two in each of {len(np.unique(shadow.labels))}")
+        self.members_ = shadow.member.mean()
+        self.width_ = shadow.posteriors.shape[1]
+        self.fitted_on_ = answer_digests(shadow)
         return self
 
     def score_samples(self, target: Observation) -> np.ndarray:
         """The probability of "member" by the attack model of each record's own class, (n,).
 
         It is one half, undecided, for a class of which the shadows had no members or no
-        non-members. Raises ValueError before `fit`, and for the very observation that it was
-        fitted on.
+        non-members. Raises ValueError before `fit`, for the answers that it was fitted on, and
+        for another number of classes.
         """
-        _refuse_own(target, _fitted_on(self))
+        _check_fitted(self)
+        if target.posteriors.shape[1] != self.width_:
+            raise ValueError(f"target must have the shadows' {self.width_} classes, got "
+                             f"{target.posteriors.shape[1]}")
+        refuse_own(target, self.fitted_on_)
         scores = np.full(len(target), 0.5)
         for label, classifier in self.classifiers_.items():
             rows = target.labels == label
             if rows.any():
-                scores[rows] = classifier.predict_proba(target.posteriors[rows])[:, 1]
+                known = classifier.predict_proba(target.posteriors[rows])[:, 1]
+                scores[rows] = _as_if_equal(known, self.members_)
         return scores
 
-    def predict(self, target: Observation) -> np.ndarray:
-        """True where the score is above one half, (n,) bool: undecided is "not a member"."""
-        return self.score_samples(target) > self.threshold_
+
+def _as_if_equal(probability, members):
+    """The probability of "member" if members were one half and not the share `members`.
+
+    Bayes' rule with another base rate (Elkan 2001, theorem 2). Fitted on ten members to one
+    non-member, a classifier says "member" to nearly everyone.
+    """
+    if members == 0.5:
+        return probability
+    yes, no = probability * (1 - members), (1 - probability) * members
+    return yes / (yes + no)
 
 
-def _check_shadow(shadow):
-    if shadow.member.all() or not shadow.member.any():
-        raise ValueError("shadow must hold members and non-members, got "
-                         f"{shadow.member.sum()} members among {len(shadow)} records")
-
-
-def _fitted_on(attack):
+def _check_fitted(attack):
     if not hasattr(attack, "fitted_on_"):
         raise ValueError(f"{type(attack).__name__} has learned nothing yet: fit it on a shadow")
-    return attack.fitted_on_
-
-
-def _refuse_own(target, fitted_on):
-    """An attack that has seen the answers proves nothing. (A copy of them is not noticed.)"""
-    if fitted_on is not None and np.shares_memory(target.posteriors, fitted_on):
-        raise ValueError("target is the observation that the attack was fitted on: fit the "
-                         "attack on a shadow model of the adversary's own")

@@ -1,6 +1,6 @@
 """Records: one type, the paper's four-part split, and one way to load each set."""
 
-from mlleaks_helpers.data.dataset import Dataset, Split, join, random_records, split
+from mlleaks_helpers.data.dataset import Dataset, Split, deal, join, random_records, split
 from mlleaks_helpers.data.prepare import PerPixel, apply, fit_prepare
 from mlleaks_helpers.data.sets import (
     BESIDE,
@@ -15,5 +15,5 @@ from mlleaks_helpers.data.sets import (
 )
 
 __all__ = ["BESIDE", "BUILT_IN", "IMAGES", "KNOWN", "PAPER", "SETS", "DataUnavailable", "Dataset",
-           "PerPixel", "Source", "Split", "apply", "fit_prepare", "join", "load",
+           "PerPixel", "Source", "Split", "apply", "deal", "fit_prepare", "join", "load",
            "random_records", "split"]

@@ -118,13 +118,8 @@ class Split:
     shadow_out: Dataset
 
 
-def split(dataset: Dataset, *, size: int | None = None, seed: int = 0) -> Split:
-    """Shuffle the records and deal them into four disjoint parts of `size` records each.
-
-    By default the parts are as large as can be, `len(dataset) // 4`; of a data set whose length
-    is no multiple of four, the last one to three shuffled records stay unused. Raises ValueError
-    if `size` is below 1 or too large, or `seed` no whole number from 0.
-    """
+def deal(dataset: Dataset, *, size: int | None = None, seed: int = 0) -> np.ndarray:
+    """The rows of the four parts that `split` makes: (4, size) integers, no two alike."""
     whole(0, seed=seed)
     largest = len(dataset) // 4
     if largest == 0:
@@ -137,7 +132,17 @@ def split(dataset: Dataset, *, size: int | None = None, seed: int = 0) -> Split:
         )
     whole(1, size=size)
     order = np.random.default_rng(seed).permutation(len(dataset))
-    return Split(*(dataset.take(part) for part in order[: 4 * size].reshape(4, size)))
+    return order[: 4 * size].reshape(4, size)
+
+
+def split(dataset: Dataset, *, size: int | None = None, seed: int = 0) -> Split:
+    """Shuffle the records and deal them into four disjoint parts of `size` records each.
+
+    By default the parts are as large as can be, `len(dataset) // 4`; of a data set whose length
+    is no multiple of four, the last one to three shuffled records stay unused. Raises ValueError
+    if `size` is below 1 or too large, or `seed` no whole number from 0.
+    """
+    return Split(*(dataset.take(part) for part in deal(dataset, size=size, seed=seed)))
 
 
 def random_records(dataset: Dataset, count: int = 1_000, *, seed: int = 0) -> np.ndarray:

@@ -22,7 +22,8 @@ from mlleaks_helpers.models.defenses import (
 from mlleaks_helpers.models.losses import SmoothedCrossEntropy
 from mlleaks_helpers.models.many import train_many
 from mlleaks_helpers.models.training import Trained, train
+from mlleaks_helpers.models.worlds import World, worlds
 
 __all__ = ["Builder", "Classical", "Mixtures", "Mixup", "SmoothedCrossEntropy", "Stack", "Trained",
-           "classical", "cnn", "dropout", "keras", "l2", "label_smoothing", "mixup", "mlp",
-           "softmax_regression", "stacking", "train", "train_many"]
+           "World", "classical", "cnn", "dropout", "keras", "l2", "label_smoothing", "mixup", "mlp",
+           "softmax_regression", "stacking", "train", "train_many", "worlds"]

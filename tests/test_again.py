@@ -1,0 +1,170 @@
+"""Entries brought up to date without training: which numbers move, and who has to be trained."""
+
+import json
+
+import numpy as np
+import pytest
+from test_entries import BITS, JOB, answers, folder, write  # noqa: F401 (folder is a fixture)
+
+from mlleaks_helpers.data import PerPixel
+from tools import again, entries
+
+OLD = "of other code"
+
+
+def read(*job):
+    return entries.read(*(job or JOB))
+
+
+def measured(monkeypatch, **changes):
+    """An entry, all of it kept, and what is measured today: that with `changes` to it."""
+    entry = write(measured_with=OLD, settings=entries.settings(*JOB[:2]) | {"size": 40})
+    monkeypatch.setattr(again.measuring, "measure",
+                        lambda target, shadow: entry["metrics_of_kept"] | changes)
+    return entry
+
+
+def test_what_moves_by_no_more_than_float16_stays_and_is_stamped(monkeypatch, capsys):
+    before = write()["metrics"]
+    close = {"auc_maximum": before["auc_maximum"] + 0.001,
+             "macro_recall": before["macro_recall"] - 0.005}
+    entry = measured(monkeypatch, **close)
+    assert again.measure([JOB]) == []
+    assert read()["metrics"] == entry["metrics"] and entries.to_do(JOB, BITS) == ""
+    assert capsys.readouterr().out == ("1 of 1 experiments measured again; "
+                                       "0 have to be trained for it\n")
+
+
+def test_what_moves_further_is_listed_and_written(monkeypatch, capsys):
+    before = write()["metrics"]["auc_maximum"]
+    entry = measured(monkeypatch, auc_maximum=0.9, new_metric=0.25, tpr_at_1_percent=0.5)
+    assert again.measure([JOB]) == []
+    for kind in ("metrics", "metrics_of_kept"):
+        assert read()[kind] == entry[kind] | {
+            "auc_maximum": 0.9, "new_metric": 0.25, "tpr_at_1_percent": 0.5}
+    printed = capsys.readouterr().out
+    assert f"location plain 0: auc_maximum {before} -> 0.9" in printed
+    assert "new_metric None -> 0.25" in printed and "macro_recall" not in printed
+
+
+def test_nothing_else_of_an_entry_changes(monkeypatch):
+    before = measured(monkeypatch, auc_maximum=0.9)
+    again.measure([JOB])
+    after = read()
+    assert list(after) == list(before)
+    assert {name for name in after if after[name] != before[name]} == {
+        "metrics", "metrics_of_kept", "measured_with"}
+
+
+def test_where_only_a_part_is_kept_a_number_that_moves_needs_training(monkeypatch):
+    how = write()["settings"] | {"size": 50}
+    for auc, left in ((0.9, [JOB]), (None, [])):
+        entry = write(measured_with=OLD, settings=how)
+        now = entry["metrics_of_kept"] | ({"auc_maximum": auc} if auc else {})
+        monkeypatch.setattr(again.measuring, "measure", lambda *_, now=now: now)
+        assert again.measure([JOB]) == left
+        assert (read()["measured_with"] == OLD) == bool(left)
+
+
+@pytest.mark.parametrize("adopt, moves, left", [
+    (False, False, True), (False, True, True), (True, False, False), (True, True, True)])
+def test_what_is_not_kept_follows_the_kept_ones_of_its_set_when_adopted(
+        monkeypatch, adopt, moves, left):
+    other = ("location", "dropout", 1)
+    write(job=other, arrays=False, measured_with=OLD)
+    measured(monkeypatch, **({"auc_maximum": 0.9} if moves else {}))
+    assert again.measure([other, JOB], adopt=adopt) == ([other] if left else [])
+    assert (read(*other)["measured_with"] == OLD) == left
+
+
+def test_without_a_kept_one_of_its_set_nothing_vouches_for_it(monkeypatch):
+    other = ("location", "dropout", 1)
+    write(job=other, arrays=False, measured_with=OLD)
+    assert again.measure([other], adopt=True) == [other]
+
+
+# ---------------------------------------------------------------- adopted
+
+
+@pytest.fixture
+def old(monkeypatch):
+    """Entries made with other code; `old.tried` lists what is trained to compare."""
+    for job in (JOB, ("location", "plain", 1), ("location", "dropout", 0)):
+        write(job=job, trained_with=OLD)
+    monkeypatch.setattr(again, "load", lambda name: BITS)
+
+    class Old:
+        tried, agrees = [], True
+
+        @staticmethod
+        def parallel(function, jobs):
+            Old.tried = jobs
+            return [(job, Old.agrees or job[1] != "plain", "compared") for job in jobs]
+
+    return Old
+
+
+def stamped():
+    return [job for job in (JOB, ("location", "plain", 1), ("location", "dropout", 0))
+            if read(*job)["trained_with"] != OLD]
+
+
+def test_one_of_each_kind_is_trained_and_all_are_adopted(old, capsys):
+    again.adopt([JOB, ("location", "plain", 1), ("location", "dropout", 0)], old.parallel)
+    assert old.tried == [JOB, ("location", "dropout", 0)]
+    assert len(stamped()) == 3 and entries.to_do(JOB, BITS) == ""
+    assert "location plain 0: compared" in capsys.readouterr().out
+
+
+def test_a_kind_that_does_not_agree_is_not_adopted(old):
+    old.agrees = False
+    again.adopt([JOB, ("location", "plain", 1), ("location", "dropout", 0)], old.parallel)
+    assert stamped() == [("location", "dropout", 0)]
+
+
+def test_the_quickest_with_posteriors_is_tried_and_none_that_takes_long(old, capsys):
+    jobs = [JOB, ("location", "plain", 1), ("location", "dropout", 0)]
+    write(job=JOB, trained_with=OLD, seconds_a_model=30)
+    write(job=("location", "dropout", 0), trained_with=OLD, seconds_a_model=61)
+    again.adopt(jobs, old.parallel)
+    assert old.tried == [("location", "plain", 1)] and len(stamped()) == 3
+    assert "location dropout 0, the quickest of its kind, takes too long" in (
+        capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("changes", [{"data": "other data"}, {"settings": {"size": 3}}])
+def test_other_data_or_settings_are_never_adopted(old, changes):
+    write(trained_with=OLD, **changes)
+    again.adopt([JOB], old.parallel)
+    assert old.tried == [] and stamped() == []
+
+
+def test_kinds_differ_in_model_defense_shadows_and_preparation():
+    def kind(recipe, dataset=BITS):
+        return again._kind({"settings": entries.settings("location", recipe)}, dataset)
+
+    recipes = ("plain", "dropout", "stacking", "half", "shadows-10", "forest", "logistic")
+    assert len({kind(recipe) for recipe in recipes}) == len(recipes)
+    assert kind("plain") == kind("epochs-10") and kind("half") == kind("double")
+    assert kind("plain") != kind("plain", entries.Dataset(
+        "b", BITS.x, BITS.y, BITS.classes, PerPixel()))
+
+
+@pytest.mark.parametrize("moved, agrees, words", [
+    (None, True, "bit for bit"), (0.01, True, "within the band of 0.09"),
+    (0.2, False, "OUTSIDE the band of 0.09")])
+def test_a_trial_compares_arrays_then_numbers(monkeypatch, moved, agrees, words):
+    entry = write(settings=entries.settings("location", "plain") | {"size": 100})
+    monkeypatch.setattr(again, "load", lambda name: BITS)
+    monkeypatch.setattr(again, "records_kept", lambda size, classes: 40)
+    monkeypatch.setattr(again, "experiment", lambda dataset, how, seed: answers(seed))
+    if moved:
+        path = entries.file_of(*JOB)
+        other = answers(5).arrays()
+        np.savez(path, **other)
+        entry["sha256"] = entries.sha256(path.read_bytes())
+        entry["target"]["test"] += moved
+        path.with_suffix(".json").write_text(json.dumps(entry))
+    job, agreed, said = again.trial(*JOB)
+    assert (job, agreed) == (JOB, agrees) and words in said
+    assert not moved or f"{moved:.4f}, of target test" in said

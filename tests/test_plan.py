@@ -1,0 +1,53 @@
+"""The plan of the recordings, and what each recipe changes."""
+
+import pytest
+
+from tools import plan as module
+from tools.plan import SIZES, keeps_posteriors, plan, records_kept, settings
+
+
+def test_the_plan_has_every_set_and_three_seeds():
+    jobs = plan()
+    assert len(jobs) == len(set(jobs))
+    for name in ("adult", "cifar10", "cifar100", "lfw", "location", "mnist", "news", "retail-100"):
+        for recipe in ("plain", "dropout"):
+            assert {seed for *job, seed in jobs if job == [name, recipe]} >= {0, 1, 2}
+    assert ("cifar100", "stacking", 2) in jobs and ("lfw", "stacking", 0) not in jobs
+    assert ("cifar100", "epochs-200", 2) in jobs and ("location", "shadows-10", 4) in jobs
+
+
+def test_who_has_purchase_can_record_it():
+    assert not any(name.startswith("purchase") for name, _, _ in plan())
+    assert ("purchase-100", "stacking", 2) in plan(("purchase-100",))
+    assert settings("purchase-100", "plain")["size"] == 10_000
+
+
+def test_recipes_change_what_their_name_says():
+    plain = settings("location", "plain")
+    assert settings("location", "epochs-70")["target"] == plain["target"] | {"epochs": 70}
+    assert settings("location", "dropout")["target"] == plain["target"] | {"defense": "dropout"}
+    assert settings("location", "forest")["shadow"] == plain["target"] | {"model": "forest"}
+    half, double = settings("location", "half"), settings("location", "double")
+    assert half["target"] == double["target"] == plain["target"]
+    assert half["shadow"] == plain["shadow"] | {"batch_size": 50, "hidden": 64, "l2": 5e-8}
+    assert double["shadow"] == plain["shadow"] | {"batch_size": 200, "hidden": 256, "l2": 2e-7}
+    assert settings("location", "shadows-10") == plain | {"shadows": 10}
+
+
+def test_images_have_the_network_the_decay_and_the_precision_of_images():
+    table, image = (settings(name, "plain")["target"] for name in ("location", "cifar10"))
+    assert image == table | {"model": "cnn", "epochs": 100, "decay": "cosine",
+                             "precision": "mixed_bfloat16"}
+
+
+def test_an_unknown_recipe_is_named():
+    with pytest.raises(ValueError, match="recipe is 'magic': known are plain, dropout, stacking"):
+        settings("location", "magic")
+
+
+def test_what_is_kept():
+    assert keeps_posteriors("location", "plain", 4) and keeps_posteriors("location", "dropout", 0)
+    assert not keeps_posteriors("location", "dropout", 1)
+    assert records_kept(SIZES["cifar100"], 100) == 1_500
+    assert records_kept(SIZES["cifar10"], 10) == SIZES["cifar10"]
+    assert all(size >= 100 for size in SIZES.values()) and module.VALUES_KEPT == 150_000

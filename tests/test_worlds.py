@@ -1,0 +1,89 @@
+"""Worlds: who trains what and who is asked what, and that a seed is a world of its own."""
+
+import numpy as np
+import pytest
+
+from mlleaks_helpers.data import Dataset, deal, split
+from mlleaks_helpers.models import mlp, worlds
+from mlleaks_helpers.models.worlds import _asked, _trained
+
+RNG = np.random.default_rng(0)
+LABELS = RNG.integers(0, 3, 90)
+RECORDS = (RNG.random((90, 12)) < RNG.random((3, 12))[LABELS]).astype(np.uint8)
+VOTES = Dataset("votes", RECORDS, LABELS, ("a", "b", "c"))
+SMALL = {"size": 20, "epochs": 2, "batch_size": 8}
+
+
+def test_a_world_has_the_paper_s_four_parts():
+    """As `split` deals them: the target's two, and the adversary's two."""
+    [world] = worlds(mlp(4), VOTES, seeds=[3], **SMALL)
+    parts = split(VOTES, size=20, seed=3)
+    for seen, inside, outside in ((world.target, parts.target_train, parts.target_out),
+                                  (world.shadow, parts.shadow_train, parts.shadow_out)):
+        np.testing.assert_array_equal(seen.labels, np.r_[inside.y, outside.y])
+        np.testing.assert_array_equal(seen.member, np.arange(40) < 20)
+    assert world.seed == 3 and len(world.shadows) == 1
+
+
+def test_models_train_on_their_members_alone():
+    """Trained for long, each is right about its members and not about the others."""
+    for world in worlds(mlp(32, learning_rate=0.05), random_labels(), shadows=2, seeds=(0, 1),
+                        size=20, epochs=60, batch_size=8):
+        for seen in (world.target, *world.shadows):
+            inside, outside = seen.accuracy
+            assert inside > 0.9 > 0.75 > outside
+
+
+def random_labels():
+    """Nothing can be learned but by heart."""
+    rng = np.random.default_rng(1)
+    return Dataset("coins", rng.random((90, 12), np.float32), rng.integers(0, 2, 90), ("0", "1"))
+
+
+def test_more_shadows_train_on_halves_of_the_adversary_s_records():
+    four = deal(VOTES, size=20, seed=5)
+    trained, asked = _trained(four, 4, 5), _asked(four, 4)
+    np.testing.assert_array_equal(trained[0], four[0])
+    np.testing.assert_array_equal(trained[1], four[2])
+    hers = set(four[2:].ravel())
+    for rows in trained[1:]:
+        assert len(set(rows)) == 20 and set(rows) <= hers
+    assert len({frozenset(rows) for rows in trained}) == 5
+    np.testing.assert_array_equal(asked[0], four[:2].ravel())
+    for rows in asked[1:]:
+        np.testing.assert_array_equal(rows, four[2:].ravel())
+    assert not np.array_equal(_trained(four, 4, 6)[2], trained[2])
+
+
+def test_a_seed_is_the_same_world_whoever_is_trained_beside_it():
+    alone, = worlds(mlp(4), VOTES, seeds=[1], shadows=2, **SMALL)
+    zero, one = worlds(mlp(4), VOTES, seeds=[0, 1], shadows=2, **SMALL)
+    for again, seen in zip((one.target, *one.shadows), (alone.target, *alone.shadows),
+                           strict=True):
+        np.testing.assert_allclose(again.posteriors, seen.posteriors, atol=1e-6)
+    assert not np.allclose(zero.target.posteriors, one.target.posteriors, atol=1e-3)
+
+
+def test_no_two_models_of_a_world_start_alike():
+    """Target and shadow, on equal records, still differ."""
+    same = Dataset("same", np.tile(RECORDS[:1], (90, 1)), LABELS, VOTES.classes)
+    [world] = worlds(mlp(4), same, seeds=[0], shadows=2, **SMALL)
+    first = [seen.posteriors[0] for seen in (world.target, *world.shadows)]
+    assert not np.allclose(first[0], first[1], atol=1e-4)
+    assert not np.allclose(first[1], first[2], atol=1e-4)
+
+
+def test_a_target_alone():
+    [world] = worlds(mlp(4), VOTES, seeds=[0], shadows=0, **SMALL)
+    assert world.shadows == () and len(world.target) == 40
+
+
+@pytest.mark.parametrize("change, message", [
+    ({"size": 23}, "size is 23: votes has 90 records, .* from 1 to 22"),
+    ({"shadows": -1}, "shadows must be at least 0, got -1"),
+    ({"epochs": 0}, "epochs must be at least 1, got 0"),
+    ({"seeds": []}, "seeds must name at least one world"),
+])
+def test_bad_input_is_named(change, message):
+    with pytest.raises(ValueError, match=message):
+        worlds(mlp(4), VOTES, **SMALL | {"seeds": [0]} | change)

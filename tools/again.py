@@ -1,0 +1,141 @@
+"""Entries brought up to date without training them all: measured again, or adopted.
+
+An entry is adopted, that is, kept as it is though code that it was made with has changed, where
+quick experiments of its kind, trained with today's code, give what is recorded of them.
+"""
+
+import math
+
+import numpy as np
+
+from mlleaks_helpers.data import load
+from mlleaks_helpers.recorded import recorded
+from tools import entries, measuring
+from tools.experiments import experiment
+from tools.plan import records_kept, settings
+
+SECONDS = 120  # no slower experiment is trained to see whether the code gives the same
+
+# What storing posteriors in float16 may move: logistic regression stops where the last digits let
+# it, and the threshold for a true positive rate is one record's score (Adult's moves by 0.011).
+HALF_PRECISION = {"auc": 0.001, "macro": 0.005, "precision": 0.005, "recall": 0.005, "tpr": 0.02}
+
+
+def measure(jobs, *, adopt: bool = False) -> list[tuple]:
+    """Measure `jobs` again on their kept posteriors, and say which numbers move.
+
+    A number stays as it is where it moves by no more than storing it in float16 may have moved
+    it: it was measured on all digits. Gives the experiments that have to be trained to be
+    measured: those whose posteriors are not kept (with `adopt` only where a number of their set
+    has moved), and those where only a part is kept and a number has moved.
+    """
+    to_train = []
+    for name in dict.fromkeys(job[0] for job in jobs):
+        here = {job: entries.read(*job) for job in jobs if job[0] == name}
+        moved = {job: _moved(job, entry) for job, entry in here.items() if entry["sha256"]}
+        settled = adopt and moved and not any(moved.values())
+        for job, entry in here.items():
+            for metric, (before, now) in moved.get(job, {}).items():
+                print(f"{names([job])}: {metric} {before} -> {now}")
+            whole = entry["records_kept"] == entry["settings"]["size"]
+            if (whole or not moved[job]) if job in moved else settled:
+                for measured in ("metrics", "metrics_of_kept"):
+                    entry[measured] |= {metric: now for metric, (_, now) in
+                                        moved.get(job, {}).items()}
+                entry["measured_with"] = entries.code_of("tools.measuring")
+                entries.write_provenance(entry)
+            else:
+                to_train.append(job)
+    if jobs:
+        print(f"{len(jobs) - len(to_train)} of {len(jobs)} experiments measured again; "
+              f"{len(to_train)} have to be trained for it")
+    return to_train
+
+
+def _moved(job, entry) -> dict[str, tuple]:
+    """{metric: before and now} on the kept posteriors, where float16 does not explain it."""
+    seen = recorded(*job[:2], seed=job[2])
+    before, now = entry["metrics_of_kept"], measuring.measure(seen.target, seen.shadow)
+    return {metric: (before.get(metric), value) for metric, value in now.items()
+            if not _alike(before.get(metric), value, HALF_PRECISION.get(metric.split("_")[0], 0))}
+
+
+def _alike(one, other, slack) -> bool:
+    if one is None or other is None:
+        return one is other
+    return abs(one - other) <= slack + 1e-9
+
+
+def adopt(jobs, in_parallel) -> None:
+    """Take `jobs` for trained with today's code, where it gives the same on some like them.
+
+    Only experiments with today's settings, seed and data. Of each kind (model, defense, how
+    records are prepared, how shadows differ) the quickest is trained. Its arrays may be the same
+    bit for bit; on another processor they are not, and its numbers must lie in a band.
+    """
+    kinds = {}
+    for name in dict.fromkeys(job[0] for job in jobs):
+        dataset = load(name)
+        for job in (job for job in jobs if job[0] == name):
+            entry, digests = entries.read(*job), entries.digests(*job, dataset)
+            if entry and entry["settings"] == settings(*job[:2]) and (
+                    entry.get("data") == digests["data"]):
+                entry["trained_with"] = digests["trained_with"]
+                kinds.setdefault(_kind(entry, dataset), {})[job] = entry
+    quickest = {min(members, key=lambda job: (members[job]["sha256"] is None,
+                                              _seconds(members[job]))): kind
+                for kind, members in kinds.items()}  # of those whose posteriors are kept
+    tried = [job for job, kind in quickest.items() if _seconds(kinds[kind][job]) <= SECONDS]
+    failed = set()
+    for job, agrees, words in in_parallel(trial, tried):
+        print(f"{names([job])}: {words}", flush=True)
+        if not agrees:
+            failed.add(quickest[job])
+    for job in quickest.keys() - set(tried):
+        print(f"{names([job])}, the quickest of its kind, takes too long to be tried: its kind is "
+              "taken on the word of the others")
+    for kind, members in kinds.items():
+        if kind not in failed:
+            for entry in members.values():
+                entries.write_provenance(entry)
+
+
+def _kind(entry, dataset) -> tuple:
+    how = entry["settings"]
+    return (how["target"]["model"], how["target"]["defense"], how["shadow"] == how["target"],
+            how["shadows"] == 1, str(entries.described(dataset.prepare)))
+
+
+def _seconds(entry) -> float:
+    return entry["seconds_a_model"] * (1 + entry["settings"]["shadows"])
+
+
+def trial(*job) -> tuple[tuple, bool, str]:
+    """Train an experiment and compare it with its entry: the job, whether they agree, and how."""
+    before, dataset = entries.read(*job), load(job[0])
+    kept = records_kept(before["settings"]["size"], len(dataset.classes))
+    answers = experiment(dataset, before["settings"], seed=job[2])
+    if before["sha256"] and _same_arrays(answers.first(kept).arrays(), job):
+        return job, True, "the same bit for bit"
+    now = entries.provenance(job, answers, kept)
+    apart = {f"{what} {name}": abs(now[what][name] - before[what][name])
+             for what, named in (("target", ("train", "test")), ("shadow", ("train", "test")),
+                                 ("metrics", ("macro_precision", "macro_recall", "auc_maximum")))
+             for name in named}
+    most = max(apart, key=apart.get)
+    band = 0.04 + 0.5 / math.sqrt(before["settings"]["size"])
+    agrees = apart[most] <= band
+    return job, agrees, (f"not bit for bit; the largest difference is {apart[most]:.4f}, of "
+                         f"{most}, {'within' if agrees else 'OUTSIDE'} the band of {band:.3f}")
+
+
+def _same_arrays(arrays, job) -> bool:
+    with np.load(entries.file_of(*job), allow_pickle=False) as stored:
+        return set(stored) == set(arrays) and all(
+            stored[name].dtype == array.dtype and np.array_equal(stored[name], array)
+            for name, array in arrays.items())
+
+
+def names(jobs) -> str:
+    """Some experiments in words."""
+    return ", ".join(" ".join(map(str, job)) for job in jobs)
