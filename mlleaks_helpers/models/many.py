@@ -20,14 +20,11 @@ from mlleaks_helpers.data import Dataset, apply, fit_prepare
 from mlleaks_helpers.files import replacing
 from mlleaks_helpers.models import keys, network, training
 from mlleaks_helpers.models.answers import in_batches
-from mlleaks_helpers.models.backend import keras, needs_tensorflow
+from mlleaks_helpers.models.backend import needs_tensorflow
 from mlleaks_helpers.models.builders import Builder
-from mlleaks_helpers.models.fresh import fresh
-from mlleaks_helpers.models.recipes import obstacle, recipe
+from mlleaks_helpers.models.recipes import Recipes
 from mlleaks_helpers.progress import progress
 from mlleaks_helpers.validate import whole
-
-TRY = 1_000  # records that are prepared to see the shape of what models take
 
 
 def train_many(build: Builder, dataset: Dataset, included: np.ndarray, *,
@@ -61,7 +58,7 @@ def train_many(build: Builder, dataset: Dataset, included: np.ndarray, *,
     whole(1, epochs=epochs, batch_size=batch_size)
     _check(dataset, included, query)
     seeds = _seeds(seed, len(included))
-    recipes = _Recipes(build, dataset, included, epochs, batch_size)
+    recipes = Recipes(build, dataset, included, epochs, batch_size)
     files = [None] * len(seeds)
     if cache is not None:
         Path(cache).mkdir(parents=True, exist_ok=True)
@@ -126,37 +123,6 @@ def _kept(file, shape):
     except (OSError, ValueError, EOFError):
         return None
     return kept if getattr(kept, "shape", None) == shape else None
-
-
-class _Recipes:
-    """How to train what the builder makes, for each shape of prepared records.
-
-    model    what it makes for the shape of the first records
-    reason   why `train` must train such models, or None
-    initial  its weights, if the builder sets them
-    """
-
-    def __init__(self, build, dataset, included, epochs, batch_size):
-        self.build, self.classes = build, len(dataset.classes)
-        self.steps = epochs * -(-int(included.sum(axis=1).max()) // batch_size)
-        shape = fit_prepare(dataset.prepare, dataset.x[:TRY])[1].shape[1:]
-        keras.utils.set_random_seed(0)
-        self.model = fresh(build, shape, self.classes)
-        self.reason, self.of, self.initial = obstacle(self.model), {}, []
-        if self.reason:
-            within = vars(self.model).values() if not isinstance(self.model, keras.Model) else ()
-            self.initial = [one.get_weights() for one in (self.model, *within)
-                            if isinstance(one, keras.Model)]
-        else:
-            self.add(shape)
-
-    def add(self, shape):
-        """Learn how to train models for records of another shape; give what stands in the way."""
-        model = fresh(self.build, shape, self.classes)
-        reason = obstacle(model)
-        if not reason:
-            self.of[shape] = recipe(model, self.steps)
-        return reason
 
 
 def _answers(todo, recipes, dataset, included, query, seeds, epochs, batch_size, n_jobs):

@@ -4,8 +4,10 @@ from functools import partial
 
 import numpy as np
 
+from mlleaks_helpers.data import fit_prepare
 from mlleaks_helpers.models.backend import keras
 from mlleaks_helpers.models.defenses import Mixup
+from mlleaks_helpers.models.fresh import fresh
 from mlleaks_helpers.models.losses import SmoothedCrossEntropy
 from mlleaks_helpers.models.network import Activation, Dense, Dropout, Flatten, Recipe
 from mlleaks_helpers.models.optimizers import Adam, Momentum
@@ -15,6 +17,38 @@ ELEMENTWISE = (L.Activation, L.ReLU, L.LeakyReLU)
 PENALTIES = (keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2)
 SETTINGS = {"name", "learning_rate", "beta_1", "beta_2", "epsilon", "momentum"}
 SPARSE = "sparse_categorical_crossentropy"
+TRY = 1_000  # records that are prepared to see the shape of what models take
+
+
+class Recipes:
+    """How to train what the builder makes, for each shape of prepared records.
+
+    model    what it makes for the shape of the first records
+    reason   why `train` must train such models, or None
+    initial  its weights, if the builder sets them
+    """
+
+    def __init__(self, build, dataset, included, epochs, batch_size):
+        self.build, self.classes = build, len(dataset.classes)
+        self.steps = epochs * -(-int(included.sum(axis=1).max()) // batch_size)
+        shape = fit_prepare(dataset.prepare, dataset.x[:TRY])[1].shape[1:]
+        keras.utils.set_random_seed(0)
+        self.model = fresh(build, shape, self.classes)
+        self.reason, self.of, self.initial = obstacle(self.model), {}, []
+        if self.reason:
+            within = vars(self.model).values() if not isinstance(self.model, keras.Model) else ()
+            self.initial = [one.get_weights() for one in (self.model, *within)
+                            if isinstance(one, keras.Model)]
+        else:
+            self.add(shape)
+
+    def add(self, shape):
+        """Learn how to train models for records of another shape; give what stands in the way."""
+        model = fresh(self.build, shape, self.classes)
+        reason = obstacle(model)
+        if not reason:
+            self.of[shape] = recipe(model, self.steps)
+        return reason
 
 
 def recipe(model, steps: int) -> Recipe:
