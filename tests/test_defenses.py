@@ -234,7 +234,7 @@ def test_l2_keeps_weights_small():
     assert norms[1] < 0.7 * norms[0]
 
 
-def test_l2_models_are_stacked():
+def test_l2_models_are_trained_by_numpy():
     data = PARTS.target_train
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -3,6 +3,7 @@
 import json
 import pickle
 import re
+import warnings
 from io import BytesIO
 from pathlib import Path
 
@@ -54,16 +55,17 @@ def _code():
 
 def _described(model):
     """Architecture and compilation, without the numbers that Keras counts up in names."""
-    if isinstance(model, Classical):
+    if type(model) is Classical:
         _check_seen(model.estimator, "the classifier")
         return ["classical", model.classes, model.estimator]
-    if isinstance(model, Stack):
+    if type(model) is Stack:
         return ["stack", *map(_described, (model.network, model.forest, model.top))]
-    if isinstance(model, Mixup):
+    if type(model) is Mixup:
         return ["mixup", model.alpha, model.classes, _described(model.network)]
     if not isinstance(model, keras.Model):
         raise _unseen("build", type(model).__name__)
-    config = json.loads(model.to_json())
+    with warnings.catch_warnings(action="ignore"):  # of lambdas, which are refused below
+        config = json.loads(model.to_json())
     compiled = config.get("compile_config") or {}
     config["compile_config"] = {k: v for k, v in compiled.items() if k not in METRICS}
     _check_config(config)
@@ -94,7 +96,7 @@ def _check_seen(thing, who):
     class Walk(pickle.Pickler):
         def persistent_id(self, part):
             module = getattr(part, "__module__", None) or "builtins"
-            is_code = isinstance(part, type) or hasattr(part, "__code__")
+            is_code = isinstance(part, type) or (callable(part) and hasattr(part, "__qualname__"))
             if is_code and (module.split(".")[0] not in SEEN or "<lambda>" in part.__qualname__):
                 raise _unseen(who, part.__qualname__)
 

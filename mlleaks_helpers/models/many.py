@@ -20,14 +20,11 @@ from mlleaks_helpers.data import Dataset, apply, fit_prepare
 from mlleaks_helpers.files import replacing
 from mlleaks_helpers.models import keys, network, training
 from mlleaks_helpers.models.answers import in_batches
-from mlleaks_helpers.models.backend import keras, needs_tensorflow
+from mlleaks_helpers.models.backend import needs_tensorflow
 from mlleaks_helpers.models.builders import Builder
-from mlleaks_helpers.models.fresh import fresh
-from mlleaks_helpers.models.recipes import obstacle, recipe
+from mlleaks_helpers.models.recipes import Recipes
 from mlleaks_helpers.progress import progress
 from mlleaks_helpers.validate import whole
-
-TRY = 1_000  # records that are prepared to see the shape of what models take
 
 
 def train_many(build: Builder, dataset: Dataset, included: np.ndarray, *,
@@ -61,7 +58,7 @@ def train_many(build: Builder, dataset: Dataset, included: np.ndarray, *,
     whole(1, epochs=epochs, batch_size=batch_size)
     _check(dataset, included, query)
     seeds = _seeds(seed, len(included))
-    recipes = _Recipes(build, dataset, included, epochs, batch_size)
+    recipes = Recipes(build, dataset, included, epochs, batch_size)
     files = [None] * len(seeds)
     if cache is not None:
         Path(cache).mkdir(parents=True, exist_ok=True)
@@ -128,37 +125,6 @@ def _kept(file, shape):
     return kept if getattr(kept, "shape", None) == shape else None
 
 
-class _Recipes:
-    """How to train what the builder makes, for each shape of prepared records.
-
-    model    what it makes for the shape of the first records
-    reason   why `train` must train such models, or None
-    initial  its weights, if the builder sets them
-    """
-
-    def __init__(self, build, dataset, included, epochs, batch_size):
-        self.build, self.classes = build, len(dataset.classes)
-        self.steps = epochs * -(-int(included.sum(axis=1).max()) // batch_size)
-        shape = fit_prepare(dataset.prepare, dataset.x[:TRY])[1].shape[1:]
-        keras.utils.set_random_seed(0)
-        self.model = fresh(build, shape, self.classes)
-        self.reason, self.of, self.initial = obstacle(self.model), {}, []
-        if self.reason:
-            within = vars(self.model).values() if not isinstance(self.model, keras.Model) else ()
-            self.initial = [one.get_weights() for one in (self.model, *within)
-                            if isinstance(one, keras.Model)]
-        else:
-            self.add(shape)
-
-    def add(self, shape):
-        """Learn how to train models for records of another shape; give what stands in the way."""
-        model = fresh(self.build, shape, self.classes)
-        reason = obstacle(model)
-        if not reason:
-            self.of[shape] = recipe(model, self.steps)
-        return reason
-
-
 def _answers(todo, recipes, dataset, included, query, seeds, epochs, batch_size, n_jobs):
     """Pairs of a model's number and its posteriors, as they come."""
     reason, by_keras = recipes.reason, todo if recipes.reason else []
@@ -180,7 +146,7 @@ def _answers(todo, recipes, dataset, included, query, seeds, epochs, batch_size,
                 else:
                     by_keras.append(k)
         todo = again
-    if reason:
+    if by_keras:
         warnings.warn(f"trained one after the other: {reason}", stacklevel=3)
     for k in by_keras:
         part = replace(dataset.take(included[k]), prepare=_seeded(dataset.prepare, seeds[k]))
@@ -207,11 +173,14 @@ def _one(k, recipes, x, y, query, prepare, included, seed, epochs, batch_size):
     if shape not in recipes:
         return k, shape, None
     recipe = recipes[shape]
-    weights = network.fit(recipe, table, y[included], seed=seed, epochs=epochs,
-                          batch_size=batch_size)
+    try:
+        weights = network.fit(recipe, table, y[included], seed=seed, epochs=epochs,
+                              batch_size=batch_size)
+    except FloatingPointError as error:
+        raise ValueError(f"model {k} diverged, {error}: train with a lower learning rate") from None
     answer = in_batches(lambda batch: network.posteriors(recipe, weights, apply(prepare, batch)),
                         query)
-    if not all(np.isfinite(one).all() for one in [*weights, answer]):
-        raise ValueError(f"model {k} diverged: its weights left the range of numbers, so train "
-                         "with a smaller learning rate")
+    if not np.isfinite(answer).all():
+        raise ValueError(f"model {k} answers with values that are no numbers: train with a lower "
+                         "learning rate")
     return k, shape, answer.astype(np.float32, copy=False)

@@ -13,6 +13,8 @@ import numpy as np
 from mlleaks_helpers.models.backend import keras
 from mlleaks_helpers.models.backend import tensorflow as tf
 
+QUIET = {"over": "ignore", "under": "ignore", "invalid": "ignore"}  # what comes out is checked
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -39,8 +41,8 @@ def fit(recipe: Recipe, x: np.ndarray, y: np.ndarray, *, seed: int, epochs: int,
         batch_size: int) -> list[np.ndarray]:
     """The weights that records (n, …) with labels (n,) teach a new network.
 
-    `seed` decides its first weights, the order of its batches and its dropout masks. Weights that
-    left the numbers are given back as they are.
+    `seed` decides its first weights, the order of its batches and its dropout masks. Raises
+    FloatingPointError where they leave the range of numbers.
     """
     order, coins = np.random.default_rng(seed), np.random.default_rng((seed, 1))
     first = initial_weights(recipe, seed)
@@ -50,22 +52,25 @@ def fit(recipe: Recipe, x: np.ndarray, y: np.ndarray, *, seed: int, epochs: int,
     network = _started(recipe, weights, _cut(gradient, first), coins)
     step = copy(recipe.optimizer).start(flat, gradient)
     x = x.astype(recipe.dtype, copy=False)
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(**QUIET):
         for _ in range(epochs):
             for value, targets in _batches(recipe, x, y, order, batch_size):
                 for part in network:
                     value = part.forward(value)
                 _backward(network, _slope(value, targets, recipe.smoothing))
                 step()
+    if not step.is_finite():
+        raise FloatingPointError("the weights left the range of numbers")
     return weights
 
 
 def posteriors(recipe: Recipe, weights: list[np.ndarray], x: np.ndarray) -> np.ndarray:
     """What a network with these weights answers to records (n, …): (n, classes)."""
     x = x.astype(recipe.dtype, copy=False)
-    for part in _started(recipe, weights, weights, None):
-        x = part.forward(x)
-    return _softmax(x)
+    with np.errstate(**QUIET):
+        for part in _started(recipe, weights, weights, None):
+            x = part.forward(x)
+        return _softmax(x)
 
 
 def initial_weights(recipe: Recipe, seed: int) -> list[np.ndarray]:
@@ -188,8 +193,9 @@ class Dropout:
     def forward(self, x):
         if self.coins is None:
             return x
-        bits = np.frombuffer(self.coins.bytes(2 * x.size), np.uint16).reshape(x.shape)
-        self.factor = (bits >= round(self.rate * 2**16)) * x.dtype.type(1 / (1 - self.rate))
+        bits = self.coins.bit_generator.random_raw(-(-x.size // 4)).view(np.uint16)
+        kept = bits[: x.size].reshape(x.shape) >= round(self.rate * 2**16)
+        self.factor = kept * x.dtype.type(1 / (1 - self.rate))
         return x * self.factor
 
     def backward(self, slope):

@@ -1,6 +1,7 @@
 """Adam and SGD as Keras has them, in place on one long array of weights and one of gradients.
 
-Both take the learning rates of all steps, or a single one, and use the gradient up.
+Both take the learning rates of all steps, or a single one, and use the gradient up. What they
+remember must be finite too: else the next steps count for nothing, or for anything.
 """
 
 import numpy as np
@@ -33,6 +34,9 @@ class Adam:
         gradient *= rate
         self.weights -= gradient
 
+    def is_finite(self):
+        return all(np.isfinite(one).all() for one in (self.weights, self.mean, self.square))
+
 
 class Momentum:
     def __init__(self, rates, momentum):
@@ -49,3 +53,6 @@ class Momentum:
         self.velocity *= self.momentum
         self.velocity -= self.gradient
         self.weights += self.velocity
+
+    def is_finite(self):
+        return all(np.isfinite(one).all() for one in (self.weights, self.velocity))

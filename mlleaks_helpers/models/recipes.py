@@ -4,8 +4,10 @@ from functools import partial
 
 import numpy as np
 
+from mlleaks_helpers.data import fit_prepare
 from mlleaks_helpers.models.backend import keras
 from mlleaks_helpers.models.defenses import Mixup
+from mlleaks_helpers.models.fresh import fresh
 from mlleaks_helpers.models.losses import SmoothedCrossEntropy
 from mlleaks_helpers.models.network import Activation, Dense, Dropout, Flatten, Recipe
 from mlleaks_helpers.models.optimizers import Adam, Momentum
@@ -15,12 +17,45 @@ ELEMENTWISE = (L.Activation, L.ReLU, L.LeakyReLU)
 PENALTIES = (keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2)
 SETTINGS = {"name", "learning_rate", "beta_1", "beta_2", "epsilon", "momentum"}
 SPARSE = "sparse_categorical_crossentropy"
+TRY = 1_000  # records that are prepared to see the shape of what models take
+
+
+class Recipes:
+    """How to train what the builder makes, for each shape of prepared records.
+
+    model    what it makes for the shape of the first records
+    reason   why `train` must train such models, or None
+    initial  its weights, if the builder sets them
+    """
+
+    def __init__(self, build, dataset, included, epochs, batch_size):
+        self.build, self.classes = build, len(dataset.classes)
+        self.steps = epochs * -(-int(included.sum(axis=1).max()) // batch_size)
+        shape = fit_prepare(dataset.prepare, dataset.x[:TRY])[1].shape[1:]
+        keras.utils.set_random_seed(0)
+        self.model = fresh(build, shape, self.classes)
+        self.reason, self.of, self.initial = obstacle(self.model), {}, []
+        if self.reason:
+            within = vars(self.model).values() if not isinstance(self.model, keras.Model) else ()
+            self.initial = [one.get_weights() for one in (self.model, *within)
+                            if isinstance(one, keras.Model)]
+        else:
+            self.add(shape)
+
+    def add(self, shape):
+        """Learn how to train models for records of another shape; give what stands in the way."""
+        model = fresh(self.build, shape, self.classes)
+        reason = obstacle(model)
+        if not reason:
+            self.of[shape] = recipe(model, self.steps)
+        return reason
 
 
 def recipe(model, steps: int) -> Recipe:
     """How to train networks like a model that has no `obstacle`, for at most so many steps."""
-    alpha = model.alpha if isinstance(model, Mixup) else None
-    model = getattr(model, "network", model)
+    alpha = None
+    if type(model) is Mixup:
+        model, alpha = model.network, model.alpha
     parts = [part for layer in model.layers for part in _parts(layer)]
     config, keras_rate = model.optimizer.get_config(), model.optimizer._learning_rate
     if isinstance(keras_rate, keras.optimizers.schedules.LearningRateSchedule):
@@ -69,8 +104,9 @@ def _function(layer):
 
 def obstacle(model) -> str | None:
     """Why models like this one must be trained by Keras, or None."""
-    loss = "categorical_crossentropy" if isinstance(model, Mixup) else SPARSE
-    model = model.network if isinstance(model, Mixup) else model
+    loss = SPARSE
+    if type(model) is Mixup:
+        model, loss = model.network, "categorical_crossentropy"
     if type(model) is not keras.Sequential:
         return f"the builder gives a {type(model).__name__}, not a Sequential model"
     for layer in model.layers:
@@ -119,8 +155,6 @@ def _weights_problem(model):
                 return "the builder has an initializer of its own"
             if not np.array_equal(variable, initializer(variable.shape, variable.dtype)):
                 return "the builder sets weights itself"
-    if not model.trainable:
-        return "the model is frozen"
     return None
 
 
@@ -139,7 +173,8 @@ def _loss_problem(model, name):
             right = loss in (name, keras.losses.sparse_categorical_crossentropy)
     else:
         right = loss == name
-    return None if right else f"the loss {loss} is not {name} on posteriors"
+    said = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
+    return None if right else f"the loss {said} is not {name} on posteriors"
 
 
 def _settings(loss):
