@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from mlleaks_helpers.data import Dataset, deal, split
+from mlleaks_helpers.data import Dataset, split
 from mlleaks_helpers.models import mlp, worlds
-from mlleaks_helpers.models.worlds import _asked, _trained
+from mlleaks_helpers.models.worlds import _trained
 
 RNG = np.random.default_rng(0)
 LABELS = RNG.integers(0, 3, 90)
@@ -41,18 +41,22 @@ def random_labels():
 
 
 def test_more_shadows_train_on_halves_of_the_adversary_s_records():
-    four = deal(VOTES, size=20, seed=5)
-    trained, asked = _trained(four, 4, 5), _asked(four, 4)
-    np.testing.assert_array_equal(trained[0], four[0])
-    np.testing.assert_array_equal(trained[1], four[2])
-    hers = set(four[2:].ravel())
-    for rows in trained[1:]:
-        assert len(set(rows)) == 20 and set(rows) <= hers
-    assert len({frozenset(rows) for rows in trained}) == 5
-    np.testing.assert_array_equal(asked[0], four[:2].ravel())
-    for rows in asked[1:]:
-        np.testing.assert_array_equal(rows, four[2:].ravel())
-    assert not np.array_equal(_trained(four, 4, 6)[2], trained[2])
+    trained = _trained(20, 4, 5).reshape(5, 4, 20)
+    np.testing.assert_array_equal(trained.sum(axis=(1, 2)), 20)
+    assert trained[0, 0].all() and trained[1, 2].all()
+    assert not trained[1:, :2].any()
+    assert len({rows.tobytes() for rows in trained}) == 5
+    assert all(rows[2].any() and rows[3].any() for rows in trained[2:])
+    assert not np.array_equal(_trained(20, 4, 6)[2], _trained(20, 4, 5)[2])
+
+
+def test_every_shadow_is_asked_about_all_of_hers_and_told_apart_by_who_trained_it():
+    [world] = worlds(mlp(4), VOTES, seeds=[5], shadows=3, **SMALL)
+    parts = split(VOTES, size=20, seed=5)
+    for shadow, inside in zip(world.shadows, _trained(20, 3, 5)[1:], strict=True):
+        np.testing.assert_array_equal(shadow.labels, np.r_[parts.shadow_train.y,
+                                                           parts.shadow_out.y])
+        np.testing.assert_array_equal(shadow.member, inside[40:])
 
 
 def test_a_seed_is_the_same_world_whoever_is_trained_beside_it():
@@ -60,7 +64,7 @@ def test_a_seed_is_the_same_world_whoever_is_trained_beside_it():
     zero, one = worlds(mlp(4), VOTES, seeds=[0, 1], shadows=2, **SMALL)
     for again, seen in zip((one.target, *one.shadows), (alone.target, *alone.shadows),
                            strict=True):
-        np.testing.assert_allclose(again.posteriors, seen.posteriors, atol=1e-6)
+        np.testing.assert_array_equal(again.posteriors, seen.posteriors)
     assert not np.allclose(zero.target.posteriors, one.target.posteriors, atol=1e-3)
 
 

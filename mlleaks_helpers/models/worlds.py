@@ -41,37 +41,36 @@ def worlds(build: Builder, dataset: Dataset, *, size: int, seeds: Iterable[int] 
               of her records (Shokri et al. 2017)
     options   those of `train_many`: epochs, batch_size, cache, …
 
-    The same seed is the same world, whichever others are asked for with it, but for the last
-    digits. Raises ValueError for parts that are too large, for no seeds, and as `train_many` does.
+    The same seed is the same world, whichever others are asked for with it. Raises ValueError
+    for parts that are too large, for no seeds, and as `train_many` does.
     """
-    seeds = list(seeds)
-    if not seeds:
-        raise ValueError("seeds must name at least one world, got none")
     whole(0, shadows=shadows)
-    deals = [deal(dataset, size=size, seed=seed) for seed in seeds]
-    asked = np.concatenate([_asked(four, shadows) for four in deals])
-    trained = np.concatenate([_trained(four, shadows, seed)
-                              for four, seed in zip(deals, seeds, strict=True)])
-    included = np.zeros((len(trained), len(dataset)), bool)
-    np.put_along_axis(included, trained, True, axis=1)
-    answers = train_many(build, dataset, included, query=dataset, **options,
-                         seed=[(seed, model) for seed in seeds for model in range(1 + shadows)])
-    seen = [Observation(answer[rows], dataset.y[rows], inside[rows])
-            for answer, rows, inside in zip(answers, asked, included, strict=True)]
-    each = 1 + shadows
-    return [World(seen[start], tuple(seen[start + 1 : start + each]), seed)
-            for start, seed in zip(range(0, len(seen), each), seeds, strict=True)]
+    made = [_world(build, dataset, deal(dataset, size=size, seed=seed), seed, shadows, options)
+            for seed in seeds]
+    if not made:
+        raise ValueError("seeds must name at least one world, got none")
+    return made
 
 
-def _asked(four, shadows):
-    """The rows that each model is asked about: (1 + shadows, 2 * size)."""
-    target, hers = four.reshape(2, -1)
-    return np.stack([target, *[hers] * shadows])
+def _world(build, dataset, four, seed, shadows, options):
+    """One world on the rows of four parts, (4, size): all its models are trained at once."""
+    dealt, size = dataset.take(four.ravel()), four.shape[1]
+    trained = _trained(size, shadows, seed)
+    answers = train_many(build, dealt, trained, query=dealt, **options,
+                         seed=[(seed, model) for model in range(1 + shadows)])
+    target, hers = slice(0, 2 * size), slice(2 * size, 4 * size)
+    seen = [Observation(answer[whose], dealt.y[whose], inside[whose])
+            for answer, inside, whose in zip(answers, trained, [target, *[hers] * shadows],
+                                             strict=True)]
+    return World(seen[0], tuple(seen[1:]), seed)
 
 
-def _trained(four, shadows, seed):
-    """The rows that each model trains on: (1 + shadows, size)."""
-    hers, size = four[2:].ravel(), four.shape[1]
+def _trained(size, shadows, seed):
+    """Which rows of the four parts each model trains on: (1 + shadows, 4 * size) bool."""
+    included = np.zeros((1 + shadows, 4, size), bool)
+    included[0, 0] = True
+    included[1:2, 2] = True
     rng = np.random.default_rng((seed, 1))
-    halves = [rng.permutation(hers)[:size] for _ in range(shadows - 1)]
-    return np.stack([four[0], *four[2:3][:shadows], *halves])
+    for shadow in included[2:]:
+        shadow[2:] = rng.permutation(np.arange(2 * size) < size).reshape(2, size)
+    return included.reshape(1 + shadows, 4 * size)
