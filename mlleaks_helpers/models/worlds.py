@@ -33,7 +33,7 @@ class World:
 
 def worlds(build: Builder, dataset: Dataset, *, size: int, seeds: Iterable[int] = range(1, 6),
            shadows: int = 1, **options) -> list[World]:
-    """Deal the paper's four parts once a seed, and train all targets and shadows at once.
+    """Deal the paper's four parts once a seed; train a target and its shadows, and ask them.
 
     size      records in each part, as in `split`: the target trains on the first, is asked about
               the first two; the adversary owns the other two
