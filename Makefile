@@ -10,6 +10,7 @@ READY := $(VENV)/.ready
 MAKEFLAGS += -j2
 book test: export TQDM_DISABLE = 1
 book test: export OMP_NUM_THREADS = 1
+book test lab: export PYTHONPATH = $(CURDIR)
 
 # What these libraries keep in a home folder: the book neither reads nor needs it.
 OURS := $(CURDIR)/_build/home
@@ -28,11 +29,15 @@ help:
 	@echo "make book    execute the chapters and publish them to _build/html/index.html"
 	@echo "make test    the same, then run every test"
 	@echo "make bench   many models at once against one after the other"
-	@echo "make results  record the paper's experiments anew (SET= RECIPE= SEED=), where stale"
+	@echo "make results record the paper's experiments anew where stale (SET= RECIPE= SEED= ADOPT=1)"
 	@echo "make graph   which helper imports which"
 	@echo "make lab     open the chapters in JupyterLab"
 	@echo "make lock    pin requirements.in anew"
 	@echo "make clean   remove _build"
+
+ifneq ($(and $(filter clean,$(MAKECMDGOALS)),$(filter-out clean,$(MAKECMDGOALS))),)
+$(error run make clean by itself)
+endif
 
 # EXECUTED, TESTED, COPIED: the pages by name, and the stamp of what each chapter needs.
 ifneq ($(filter-out help bench results graph lab lock clean,$(or $(MAKECMDGOALS),help)),)
@@ -55,7 +60,7 @@ bench: $(READY)
 
 results: $(READY)
 	$(PY) -m tools.record $(if $(SET),--set $(SET)) $(if $(RECIPE),--recipe $(RECIPE)) \
-		$(if $(SEED),--seed $(SEED)) $(if $(ADOPT),--adopt)
+		$(if $(SEED),--seed $(SEED)) $(if $(filter 1,$(ADOPT)),--adopt)
 
 graph: $(READY)
 	@$(PY) tools/needs.py --graph
@@ -99,7 +104,7 @@ _build/html/index.html: $(EXECUTED) $(COPIED) _build/needs.mk _config.yml _toc.y
 		--toc "$(CURDIR)/_toc.yml" --all -W --keep-going --quiet
 
 # The verdicts out of the executed chapters, and the scoreboard's table of them.
-_build/claims.json: $(EXECUTED) $(READY)
+_build/claims.json: $(EXECUTED) _build/needs.mk tools/scoreboard.py $(READY)
 	$(PY) -m tools.scoreboard collect _build/source > $@
 
 _build/scoreboard.md: _build/claims.json mlleaks_helpers/claims.toml tools/scoreboard.py

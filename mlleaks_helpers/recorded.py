@@ -22,7 +22,8 @@ from mlleaks_helpers.stored import from_arrays
 
 def folder() -> Path:
     """Where recordings lie."""
-    return Path(os.environ.get("MLLEAKS_RECORDINGS") or Path(__file__).with_name("recordings"))
+    named = os.environ.get("MLLEAKS_RECORDINGS")
+    return Path(named).expanduser() if named else Path(__file__).with_name("recordings")
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,6 +128,8 @@ def _read(files):
 
 def _what_there_is(keys, name, recipe, seed=None):
     names = sorted({key[0] for key in keys})
+    if not names:
+        return f"name is {name!r}, and no recordings are in {folder()}: see MLLEAKS_RECORDINGS"
     if name not in names:
         return f"name is {name!r}: recorded are {', '.join(names)}"
     recipes = sorted({key[1] for key in keys if key[0] == name})

@@ -126,6 +126,7 @@ def test_imports_within_functions_and_data_beside_a_module_count(root):
     ("list(map(recorded, ['location']))", {"location", "adult"}),
     ("recorded('location'); recorded(name='adult')", {"location", "adult"}),
     ("recorded('location') +", {"location", "adult"}),
+    ("recorded(None)", {"location", "adult"}),
 ])
 def test_of_the_recordings_count_those_that_a_chapter_names(root, read, sets):
     source = "from mlleaks_helpers.recorded import recorded"

@@ -269,3 +269,9 @@ def test_provenance_tells_how_to_make_it_again():
                 "seconds_a_model"} <= set(entry)
         text = json.dumps(entry)
         assert "/home/" not in text and "/tmp/" not in text
+
+
+def test_a_folder_without_recordings_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLLEAKS_RECORDINGS", str(tmp_path / "nowhere"))
+    with pytest.raises(ValueError, match="no recordings are in .*nowhere: see MLLEAKS_RECORDINGS"):
+        recorded("adult")

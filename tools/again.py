@@ -14,8 +14,6 @@ from tools import entries, measuring
 from tools.experiments import experiment
 from tools.plan import records_kept, settings
 
-SECONDS = 120  # no slower experiment is trained to see whether the code gives the same
-
 # What storing posteriors in float16 may move: logistic regression stops where the last digits let
 # it, and the threshold for a true positive rate is one record's score (Adult's moves by 0.011).
 HALF_PRECISION = {"auc": 0.001, "macro": 0.005, "precision": 0.005, "recall": 0.005, "tpr": 0.02}
@@ -85,15 +83,11 @@ def adopt(jobs, in_parallel) -> None:
     quickest = {min(members, key=lambda job: (members[job]["sha256"] is None,
                                               _seconds(members[job]))): kind
                 for kind, members in kinds.items()}  # of those whose posteriors are kept
-    tried = [job for job, kind in quickest.items() if _seconds(kinds[kind][job]) <= SECONDS]
     failed = set()
-    for job, agrees, words in in_parallel(trial, tried):
+    for job, agrees, words in in_parallel(trial, list(quickest)):
         print(f"{names([job])}: {words}", flush=True)
         if not agrees:
             failed.add(quickest[job])
-    for job in quickest.keys() - set(tried):
-        print(f"{names([job])}, the quickest of its kind, takes too long to be tried: its kind is "
-              "taken on the word of the others")
     for kind, members in kinds.items():
         if kind not in failed:
             for entry in members.values():

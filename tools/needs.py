@@ -185,7 +185,7 @@ def _sets_read(trees):
     used = [node for node in nodes if isinstance(node, ast.Name) and node.id in readers]
     named = {node.func: node.args[0].value for node in nodes
              if isinstance(node, ast.Call) and node.func in used and node.args
-             and isinstance(node.args[0], ast.Constant)}
+             and isinstance(getattr(node.args[0], "value", None), str)}
     return set(named.values()) if used and len(named) == len(used) and None not in trees else None
 
 

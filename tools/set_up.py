@@ -23,7 +23,8 @@ TENSORFLOW_RUNS_ON = {
 
 def find_python() -> str:
     """This interpreter where its version suits, else the newest on PATH that does."""
-    for name in (sys.executable, "python3.13", "python3.12", "python3.11"):
+    own = getattr(sys, "_base_executable", sys.executable)  # that of an active .venv may go
+    for name in (own, sys.executable, "python3.13", "python3.12", "python3.11"):
         found = shutil.which(name)
         if found and subprocess.run([found, "-c", IN_RANGE], capture_output=True).returncode == 0:
             return found
