@@ -35,6 +35,8 @@ class Recorded:
     random      (1,000, classes) the target's answers to random records (Section V-B); None for
                 text and mixed columns, of which nobody knows what a random record is
     part        (members,) for stacking: which of the three models saw each member; else None
+    references  (shadows, n) what each shadow, which saw none of the target's records, says of them:
+                the `logit` of their true class, to three digits; None where it was not recorded
     provenance  recipe, data, seed, accuracies, seconds, versions, the command that makes it anew
     """
 
@@ -42,6 +44,7 @@ class Recorded:
     shadows: tuple[Observation, ...]
     random: np.ndarray | None
     part: np.ndarray | None
+    references: np.ndarray | None
     provenance: dict
 
     @property

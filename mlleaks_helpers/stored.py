@@ -9,12 +9,13 @@ import numpy as np
 from mlleaks_helpers.observation import Observation
 
 
-def to_arrays(target: Observation, shadows, random, part) -> dict[str, np.ndarray]:
+def to_arrays(target: Observation, shadows, random, part, references) -> dict[str, np.ndarray]:
     """The arrays of one experiment: log-posteriors in float16, labels and membership.
 
-    shadows  Observations of equal size
-    random   posteriors (records, classes), or None
-    part     (members,) whole numbers, or None
+    shadows     Observations of equal size
+    random      posteriors (records, classes), or None
+    part        (members,) whole numbers, or None
+    references  (shadows, records of the target) logits, or None
     """
     arrays = {
         "target": _log16(target.posteriors),
@@ -28,17 +29,20 @@ def to_arrays(target: Observation, shadows, random, part) -> dict[str, np.ndarra
         arrays["random"] = _log16(random)
     if part is not None:
         arrays["part"] = _small(part)
+    if references is not None:
+        arrays["references"] = references.astype(np.float16)
     return arrays
 
 
 def from_arrays(arrays) -> tuple:
-    """Target, shadows, random and part, as `to_arrays` took them."""
+    """Target, shadows, random, part and references, as `to_arrays` took them."""
     shadows = zip(arrays["shadows"], arrays["shadow_labels"], arrays["shadow_member"], strict=True)
     return (
         _observation(arrays["target"], arrays["labels"], arrays["member"]),
         tuple(_observation(*shadow) for shadow in shadows),
         posteriors(arrays["random"]) if "random" in arrays else None,
         arrays["part"].astype(np.int64) if "part" in arrays else None,
+        arrays["references"].astype(np.float64) if "references" in arrays else None,
     )
 
 

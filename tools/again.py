@@ -53,7 +53,7 @@ def measure(jobs, *, adopt: bool = False) -> list[tuple]:
 def _moved(job, entry) -> dict[str, tuple]:
     """{metric: before and now} on the kept posteriors, where float16 does not explain it."""
     seen = recorded(*job[:2], seed=job[2])
-    before, now = entry["metrics_of_kept"], measuring.measure(seen.target, seen.shadow)
+    before, now = entry["metrics_of_kept"], measuring.measure(seen)
     return {metric: (before.get(metric), value) for metric, value in now.items()
             if not _alike(before.get(metric), value, HALF_PRECISION.get(metric.split("_")[0], 0))}
 

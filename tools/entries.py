@@ -16,22 +16,29 @@ from mlleaks_helpers.files import replacing, sha256
 from mlleaks_helpers.recorded import file_of
 from tools import needs
 from tools.experiments import Answers
-from tools.measuring import accuracy, measure
-from tools.plan import keeps_posteriors, records_kept, settings
+from tools.measuring import accuracy, factor_table, measure
+from tools.plan import (
+    has_factor_table,
+    keeps_posteriors,
+    records_kept,
+    runs_every_attack,
+    settings,
+)
 
 
 def provenance(job: tuple, answers: Answers, kept: int) -> dict:
     """How an experiment was made, and what was measured on it and on what is kept of it."""
     name, recipe, seed = job
-    first = answers.first(kept)
+    first, every = answers.first(kept), runs_every_attack(*job)
     return {
         "set": name, "recipe": recipe, "seed": seed,
         "command": f"make results SET={name} RECIPE={recipe} SEED={seed}",
         "settings": settings(name, recipe), "records_kept": kept,
         "classes": answers.target.posteriors.shape[1],
         "target": accuracy(answers.target), "shadow": accuracy(answers.shadows[0]),
-        "metrics": measure(answers.target, answers.shadows[0]),
-        "metrics_of_kept": measure(first.target, first.shadows[0]),
+        "metrics": measure(answers, every_attack=every),
+        "metrics_of_kept": measure(first, every_attack=every),
+        "factors": factor_table(answers) if has_factor_table(recipe, seed) else [],
         "seconds_a_model": round(answers.seconds, 1),
         "versions": {"python": platform.python_version(), **{
             package: version(package) for package in ("keras", "numpy", "scikit-learn")}},

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
+from mlleaks_helpers.attacks.statistics import logit
 from mlleaks_helpers.data import Dataset, Split, join, random_records, split
 from mlleaks_helpers.models import (
     Builder,
@@ -38,34 +39,42 @@ class Answers:
     shadows: list[Observation]
     random: np.ndarray | None
     part: np.ndarray | None
+    references: np.ndarray | None
     seconds: float
 
     def first(self, kept: int) -> "Answers":
         """The answers to the first `kept` members and non-members of every model."""
-        return replace(self, target=_first(self.target, kept),
-                       shadows=[_first(shadow, kept) for shadow in self.shadows],
-                       part=None if self.part is None else self.part[:kept])
+        rows = _first(self.target, kept)
+        return replace(self, target=self.target.take(rows),
+                       shadows=[shadow.take(_first(shadow, kept)) for shadow in self.shadows],
+                       part=None if self.part is None else self.part[:kept],
+                       references=None if self.references is None else self.references[:, rows])
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What a recording file holds of them."""
-        return to_arrays(self.target, self.shadows, self.random, self.part)
+        return to_arrays(self.target, self.shadows, self.random, self.part, self.references)
 
 
 def experiment(dataset: Dataset, how: dict, *, seed: int) -> Answers:
     """Train and ask the models that `plan.settings` describes, `how`."""
     parts = split(dataset, size=how["size"], seed=seed)
     target = trained(how["target"], parts.target_train, seed)
-    seconds, shadows = [target.seconds], []
+    seen = observe(target, parts.target_train, parts.target_out)
+    seconds, shadows, references = [target.seconds], [], []
     for number, (inside, outside) in enumerate(shadow_parts(parts, how["shadows"], seed)):
         shadow = trained(how["shadow"], inside, 1_000 * (number + 1) + seed)
         shadows.append(observe(shadow, inside, outside))
         seconds.append(shadow.seconds)
+        if how.get("references"):
+            theirs = observe(shadow, parts.target_train, parts.target_out)
+            references.append(logit(theirs.posteriors, theirs.labels))
     asks_at_random = dataset.x.dtype == np.uint8
     return Answers(
-        target=observe(target, parts.target_train, parts.target_out),
+        target=seen,
         shadows=shadows,
         random=target(random_records(dataset, seed=seed)) if asks_at_random else None,
         part=getattr(target.model, "part_", None),
+        references=np.stack(references) if references else None,
         seconds=float(np.mean(seconds)),
     )
 
@@ -109,6 +118,5 @@ def shadow_parts(parts: Split, count: int, seed: int):
         yield both.take(inside), both.take(outside)
 
 
-def _first(seen: Observation, kept: int) -> Observation:
-    rows = np.r_[np.flatnonzero(seen.member)[:kept], np.flatnonzero(~seen.member)[:kept]]
-    return seen.take(rows)
+def _first(seen: Observation, kept: int) -> np.ndarray:
+    return np.r_[np.flatnonzero(seen.member)[:kept], np.flatnonzero(~seen.member)[:kept]]

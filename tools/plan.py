@@ -12,7 +12,7 @@ from mlleaks_helpers.data import IMAGES
 # which the test accuracies come nearest to Purchase's.
 SIZES = {
     "adult": 10_000, "cifar10": 10_520, "cifar100": 10_520, "lfw": 466, "location": 1_252,
-    "mnist": 10_000, "news": 4_500, "olivetti": 100,
+    "mnist": 10_000, "news": 4_500, "olivetti": 100, "shoppers-100": 2_500,
     **{f"retail-{k}": 1_500 for k in (2, 10, 20, 50, 100)},
     **{f"purchase-{k}": 10_000 for k in (2, 10, 20, 50, 100)},
 }
@@ -21,26 +21,53 @@ RECIPES = ("plain", "dropout", "stacking")
 MORE_RECIPES = {
     "location": (*(f"epochs-{n}" for n in range(10, 101, 10)),
                  "shadows-10", "half", "double", "forest", "logistic"),
-    "cifar100": ("epochs-200",),
+    "cifar100": ("epochs-200",), "shoppers-100": ("shadows-10",),
 }
 TOO_SMALL_TO_STACK = ("lfw", "olivetti")
+SLOW = ("mnist", "cifar10", "cifar100", "news")
+SEEDS, SEEDS_OF_SLOW, SEEDS_OF_MANY_SHADOWS = 10, 3, 5
 VALUES_KEPT = 150_000  # of each part: all records of most sets, 1,500 of CIFAR-100
 
 
 def plan(sets=OURS) -> list[tuple[str, str, int]]:
     """Every experiment, (set, recipe, seed), in an order in which the quick ones come first."""
-    jobs = [(name, recipe, seed) for name in sets
-            for recipe in (*RECIPES, *MORE_RECIPES.get(name, ()))
-            if not (recipe == "stacking" and name in TOO_SMALL_TO_STACK)
-            for seed in range(5 if name == "location" else 3)]
-    slow = ("mnist", "cifar10", "cifar100", "news")
+    jobs = [(name, recipe, seed) for name in sets for recipe in recipes(name)
+            for seed in range(seeds(name, recipe))]
     return sorted(jobs, key=lambda job: (
-        job[0] in slow, not keeps_posteriors(*job), job[2], job[1] != "plain"))
+        ("lfw", *SLOW).index(job[0]) + 1 if job[0] in ("lfw", *SLOW) else 0,
+        not keeps_posteriors(*job), job[2], job[1] != "plain"))
+
+
+def recipes(name: str) -> tuple[str, ...]:
+    """What is recorded of a data set: of simulated shoppers, only what their chapters lack."""
+    usual = () if name.startswith("shoppers") else RECIPES[:2 if name in TOO_SMALL_TO_STACK else 3]
+    return (*usual, *MORE_RECIPES.get(name, ()))
+
+
+def seeds(name: str, recipe: str) -> int:
+    """How many times an experiment is repeated, with other people in other parts."""
+    if name in SLOW:
+        return SEEDS_OF_SLOW
+    return SEEDS_OF_MANY_SHADOWS if recipe == "shadows-10" else SEEDS
 
 
 def keeps_posteriors(name: str, recipe: str, seed: int) -> bool:
     """Whether the posteriors are kept, or only what was measured on them."""
-    return recipe == "plain" or seed == 0
+    if name.startswith("shoppers"):
+        return False  # anybody can make them
+    if recipe == "plain":
+        return seed < (5 if name == "location" else 3)
+    return seed == 0
+
+
+def runs_every_attack(name: str, recipe: str, seed: int) -> bool:
+    """Whether all attacks are measured, or the line only, for want of posteriors to run them on."""
+    return name not in SLOW or keeps_posteriors(name, recipe, seed)
+
+
+def has_factor_table(recipe: str, seed: int) -> bool:
+    """Whether the attack's factors are measured one by one (`tools.factors`)."""
+    return recipe in ("plain", "shadows-10") and seed < 5
 
 
 def records_kept(size: int, classes: int) -> int:
@@ -82,4 +109,6 @@ def settings(name: str, recipe: str) -> dict:
             more = {recipe for recipes in MORE_RECIPES.values() for recipe in recipes}
             raise ValueError(f"recipe is {recipe!r}: known are {', '.join(RECIPES)} and, for some "
                              f"sets, {', '.join(sorted(more))}")
-    return {"size": SIZES[name], "target": target, "shadow": target | shadow, "shadows": shadows}
+    references = {} if name in SLOW else {"references": True}
+    return {"size": SIZES[name], "target": target, "shadow": target | shadow,
+            "shadows": shadows} | references
