@@ -92,7 +92,8 @@ def over_seeds(name: str, recipe: str = "plain", metric: str = "macro_recall") -
     metric  one of those that `measured` lists under "metrics", or the target's accuracy on its
             members, "train", on its non-members, "test", or the former less the latter, "gap"
 
-    NaN where a metric could not be resolved. Raises ValueError for an experiment that was not
+    NaN where a metric could not be resolved. Seeds whose posteriors are not kept may lack the
+    later metrics, and are left out then. Raises ValueError for an experiment that was not
     measured, and for an unknown metric.
     """
     entries = [entry for entry in _entries().values()
@@ -101,9 +102,29 @@ def over_seeds(name: str, recipe: str = "plain", metric: str = "macro_recall") -
         raise ValueError(_what_there_is(list(_entries()), name, recipe))
     numbers = [entry["target"] | entry["metrics"]
                | {"gap": entry["target"]["train"] - entry["target"]["test"]} for entry in entries]
-    if metric not in numbers[0]:
-        raise ValueError(f"metric is {metric!r}: measured are {', '.join(numbers[0])}")
-    return np.array([one[metric] for one in numbers], dtype=float)
+    known = dict.fromkeys(key for one in numbers for key in one)
+    if metric not in known:
+        raise ValueError(f"metric is {metric!r}: measured are {', '.join(known)}")
+    return np.array([one[metric] for one in numbers if metric in one], dtype=float)
+
+
+def factor_table(name: str, recipe: str = "plain") -> list[dict]:
+    """What shadows, label, posteriors and attack model are worth to adversary 1, one by one.
+
+    A row for each combination: `shadows` 1 or 10, `label` none, predicted (the class that the
+    target predicts) or true, `posteriors` 1, 3 or "all", `model` line, line on logs, network or
+    trees; and what the attack reached with it: `balanced_accuracy`, `auc` and `tpr_at_1_percent`,
+    (seeds,) each, NaN where that could not be resolved.
+
+    Raises ValueError for an experiment of which no such table was recorded.
+    """
+    tables = [entry["factors"] for entry in measured(name, recipe) if entry.get("factors")]
+    if not tables:
+        raise ValueError(f"name is {name!r} and recipe {recipe!r}, of which no factor table was "
+                         "recorded: there is one of plain, and of shadows-10 where that is")
+    reached = ("balanced_accuracy", "auc", "tpr_at_1_percent")
+    return [rows[0] | {metric: np.array([row[metric] for row in rows], float)
+                       for metric in reached} for rows in zip(*tables, strict=True)]
 
 
 def file_of(name: str, recipe: str, seed: int) -> Path:
