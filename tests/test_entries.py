@@ -29,12 +29,12 @@ def folder(tmp_path, monkeypatch):
 
 
 def answers(seed=0, n=40):
-    """Target, two shadows, random and part, all different."""
+    """Target, two shadows, random, part and references, all different."""
     rng = np.random.default_rng(seed)
     seen = [Observation(softmax(3 * rng.normal(size=(2 * n, 4)), axis=1),
                         rng.integers(4, size=2 * n), np.arange(2 * n) < n) for _ in range(3)]
     return Answers(seen[0], seen[1:], softmax(rng.normal(size=(9, 4)), axis=1),
-                   rng.integers(3, size=n), 1.25)
+                   rng.integers(3, size=n), rng.normal(size=(2, 2 * n)), 1.25)
 
 
 def write(job=JOB, kept=40, arrays=True, **changes):
@@ -155,9 +155,9 @@ def test_what_an_entry_says():
     train, test = made.target.accuracy
     assert entry["target"] == {"train": round(train, 4), "test": round(test, 4)}
     assert entry["shadow"] != entry["target"]
-    assert entry["metrics"] == entries.measure(made.target, made.shadows[0])
+    assert entry["metrics"] == entries.measure(made)
     kept = made.first(10)
-    assert entry["metrics_of_kept"] == entries.measure(kept.target, kept.shadows[0])
+    assert entry["metrics_of_kept"] == entries.measure(kept)
     assert entry["metrics_of_kept"] != entry["metrics"]
 
 
