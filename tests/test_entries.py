@@ -3,6 +3,7 @@
 import copy
 import json
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -39,10 +40,18 @@ def answers(seed=0, n=40):
 
 def write(job=JOB, kept=40, arrays=True, **changes):
     """An entry that is up to date with BITS."""
-    made = answers()
-    entry = entries.provenance(job, made, kept) | entries.digests(*job, BITS) | changes
-    entries.write(entry, made.first(kept).arrays() if arrays else None)
+    entry = provenance(job, kept) | entries.digests(*job, BITS) | changes
+    entries.write(entry, answers().first(kept).arrays() if arrays else None)
     return entry
+
+
+def provenance(job, kept):
+    return copy.deepcopy(_provenance(job, kept))
+
+
+@cache
+def _provenance(job, kept):
+    return entries.provenance(job, answers(), kept)
 
 
 def test_what_is_whole_and_current_is_left_alone(folder):
