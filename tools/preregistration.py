@@ -30,8 +30,8 @@ def counts() -> str:
     for date in sorted({new.date for _, _, new in later}):
         today = [number for number, old, new in later if new.date == date and _moved(old, new)]
         changed |= set(today)
-        words.append(f"On {_day(date)}, with the results known, {len(today)} were changed "
-                     f"({_list(today)}): {len(CLAIMS) - len(changed)} of {len(CLAIMS)} still stood "
+        words.append(f"On {_day(date)}, with the results known, the number or band changed for "
+                     f"{_list(today)}: {len(CLAIMS) - len(changed)} of {len(CLAIMS)} still stood "
                      "as they were before the recordings.")
     kept = [number for number, old, new in later if not _moved(old, new)]
     words.append(f"For {_list(kept)} the band stayed, and what changed is how the claim is "
