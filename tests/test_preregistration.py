@@ -44,6 +44,8 @@ BAND = Step(date(2026, 11, 24), "the smallest", low=.02, reason="Because.", befo
     (STATISTIC, BAND, "From “the largest”, at most 0.65, to “the smallest”, at least 0.02."),
     (BAND, Step(BAND.date, "the smallest", .1, reason="Because.", before="It held."),
      "From at least 0.02 to at least 0.1."),
+    (STATISTIC, Step(BAND.date, "the largest", high=.6, reason="Because.", before="It held."),
+     "From at most 0.65 to at most 0.6."),
     (BAND, BAND, "Still at least 0.02.")])
 def test_a_change_says_from_what_to_what_and_why(old, new, words):
     assert change(CLAIMS[22], old, new) == (
