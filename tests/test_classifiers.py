@@ -4,10 +4,20 @@ import numpy as np
 import pytest
 from made_up import leaky
 from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
-from mlleaks_helpers.attacks import PerClass, TopPosteriors, attack_mlp, attack_regression
+from mlleaks_helpers.attacks import (
+    ClassTrees,
+    PerClass,
+    TopPosteriors,
+    attack_mlp,
+    attack_regression,
+    attack_trees,
+)
+from mlleaks_helpers.attacks.classifiers import PENALTIES, ask_each, fit_each, penalised
 from mlleaks_helpers.metrics import auc, decisions, evaluate
 from mlleaks_helpers.observation import Observation, pool
 
@@ -166,3 +176,126 @@ def test_an_attack_of_many_shadows_is_one_of_all_their_records():
     swapped = TopPosteriors(3, attack_regression()).fit(pool([two, one]))
     one, other = (attack.score_samples(leaky(1)) for attack in (pooled, swapped))
     np.testing.assert_allclose(one, other, atol=1e-3)
+
+
+# ---------------------------------------------------------------- that do not limit the adversary
+
+
+def band(seed, n=1_500):
+    """Members just below certainty; of the non-members half above it, half well below."""
+    rng = np.random.default_rng(seed)
+    member = np.arange(2 * n) < n
+    nines = np.where(member, 3.0, np.where(np.arange(2 * n) % 2, 5.0, 1.0))
+    rest = 10 ** -(nines + rng.normal(scale=0.5, size=2 * n))
+    posteriors = np.column_stack([1 - rest, 0.75 * rest, 0.25 * rest])
+    return Observation(posteriors, np.zeros(2 * n, int), member)
+
+
+def test_trees_see_a_band_where_a_line_sees_more_of_the_same():
+    def area(classifier):
+        return roc_auc_score(band(1).member,
+                             TopPosteriors(3, classifier).fit(band(0)).score_samples(band(1)))
+
+    assert area(attack_trees()) > 0.95 and area(attack_regression()) < 0.7
+
+
+def test_trees_are_boosted_trees_whatever_the_number_of_threads():
+    plain = HistGradientBoostingClassifier(max_leaf_nodes=8, max_iter=60, early_stopping=False,
+                                           random_state=0)
+    x, member = band(0).posteriors, band(0).member
+    np.testing.assert_array_equal(attack_trees().fit(x, member).predict_proba(x),
+                                  plain.fit(x, member).predict_proba(x))
+    assert attack_trees(3).random_state == 3
+
+
+def by_class(seed, n=3_000, classes=6, right=0.8):
+    """Of even classes the members are surest, of odd ones the non-members."""
+    rng = np.random.default_rng(seed)
+    member, labels = np.arange(2 * n) < n, rng.integers(classes, size=2 * n)
+    predicted = np.where(rng.random(2 * n) < right, labels, (labels + 2) % classes)
+    sure = (member == (predicted % 2 == 0)) + rng.normal(scale=0.7, size=2 * n)
+    logits = rng.normal(scale=0.1, size=(2 * n, classes))
+    logits[np.arange(2 * n), predicted] += 4 + sure
+    odds = np.exp(logits)
+    return Observation(odds / odds.sum(axis=1, keepdims=True), labels, member)
+
+
+@pytest.mark.parametrize("predicted", [True, False])
+def test_trees_that_know_the_class_look_at_each_in_its_own_way(predicted):
+    shadow, target = by_class(0), by_class(1)
+    blind = TopPosteriors(3, attack_trees()).fit(shadow)
+    assert 0.45 < roc_auc_score(target.member, blind.score_samples(target)) < 0.55
+    sees = ClassTrees(predicted=predicted).fit(shadow)
+    assert roc_auc_score(target.member, sees.score_samples(target)) > 0.65
+
+
+def test_the_predicted_class_needs_no_label():
+    shadow, target = by_class(0), by_class(1)
+    other = Observation(target.posteriors, (target.labels + 1) % 6, target.member)
+    for predicted in (True, False):
+        attack = ClassTrees(predicted=predicted).fit(shadow)
+        same = np.array_equal(attack.score_samples(target), attack.score_samples(other))
+        assert same == predicted
+
+
+def test_class_trees_look_at_k_posteriors_and_at_the_classes_own():
+    """A class that is not among the k largest tells by its logit."""
+    shadow, target = (leaky(seed, gap=4.0) for seed in (0, 1))
+    areas = [roc_auc_score(target.member, ClassTrees(k).fit(shadow).score_samples(target))
+             for k in (1, 3)]
+    assert min(areas) > roc_auc_score(target.member, target.posteriors.max(axis=1))
+    one, three = (ClassTrees(k).fit(shadow).classifier_.n_features_in_ for k in (1, 3))
+    assert (one, three) == (3, 5)
+
+
+def test_more_classes_than_trees_take_as_categories():
+    shadow, target = (leaky(seed, n=400, classes=300) for seed in (0, 1))
+    scores = ClassTrees().fit(shadow).score_samples(target)
+    assert roc_auc_score(target.member, scores) > 0.6
+
+
+def test_class_trees_refuse_what_other_attacks_refuse():
+    shadow = leaky(0)
+    with pytest.raises(ValueError, match="k must be"):
+        ClassTrees(0)
+    with pytest.raises(ValueError, match="ClassTrees has learned nothing yet"):
+        ClassTrees().score_samples(shadow)
+    with pytest.raises(ValueError, match="the shadows' 10 classes, got 12"):
+        ClassTrees().fit(shadow).score_samples(leaky(1, classes=12))
+    with pytest.raises(ValueError, match="fitted on"):
+        ClassTrees().fit(shadow).score_samples(shadow)
+    with pytest.raises(ValueError, match="members and non-members"):
+        ClassTrees().fit(shadow.take(slice(0, 100)))
+
+
+def test_class_trees_are_as_if_the_shadow_had_as_many_of_both():
+    few = ClassTrees().fit(leaky(0, members=3_000))
+    called = few.score_samples(leaky(1)) >= few.threshold_
+    assert 0.3 < called.mean() < 0.7
+
+
+def test_the_penalty_is_the_one_that_serves_held_out_records_best():
+    """Against scikit-learn's own cross-validation, of one class: the same folds, the same C."""
+    shadow = leaky(0, n=60, gap=1.0)
+    one = Observation(shadow.posteriors, np.zeros(120, int), shadow.member)
+    folds = StratifiedKFold(3, shuffle=True, random_state=0)
+    search = GridSearchCV(penalised(1.0), {"C": PENALTIES}, scoring="neg_log_loss", cv=folds)
+    search.fit(one.posteriors, one.member)
+    assert PerClass().fit(one).penalty_ == search.best_params_["C"]
+    assert PerClass(attack_regression()).fit(one).penalty_ is None
+
+
+def test_many_columns_and_few_records_want_a_penalty():
+    shadow, target = (leaky(seed, n=300, classes=20, gap=1.0) for seed in (0, 1))
+    chosen, free = (roc_auc_score(target.member, attack.fit(shadow).score_samples(target))
+                    for attack in (PerClass(), PerClass(attack_regression())))
+    assert chosen > free and PerClass().fit(shadow).penalty_ < 1e6
+
+
+def test_fit_each_and_ask_each_keep_classes_apart():
+    features = np.array([[0.0], [1.0], [0.0], [1.0], [5.0]])
+    classes, member = np.array([0, 0, 7, 7, 3]), np.array([False, True, True, False, True])
+    lines = fit_each(penalised(100.0), features, classes, member)
+    assert list(lines) == [0, 7]  # of class 3 there is one kind only
+    said = ask_each(lines, np.array([[1.0], [1.0], [1.0]]), np.array([0, 7, 3]))
+    assert said[0] > 0.5 > said[1] and said[2] == 0.5

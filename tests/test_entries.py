@@ -4,6 +4,7 @@ import copy
 import json
 from dataclasses import replace
 from functools import cache
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -51,7 +52,8 @@ def provenance(job, kept):
 
 @cache
 def _provenance(job, kept):
-    return entries.provenance(job, answers(), kept)
+    with patch.object(entries, "factor_table", lambda seen: [{"shadows": len(seen.shadows)}]):
+        return entries.provenance(job, answers(), kept)
 
 
 def test_what_is_whole_and_current_is_left_alone(folder):
@@ -157,7 +159,7 @@ def test_preparation_is_described_the_same_in_every_process():
 
 def test_what_an_entry_says():
     made = answers()
-    entry = entries.provenance(("adult", "dropout", 2), made, 10)
+    entry = provenance(("adult", "dropout", 2), 10)
     assert (entry["set"], entry["recipe"], entry["seed"]) == ("adult", "dropout", 2)
     assert entry["command"] == "make results SET=adult RECIPE=dropout SEED=2"
     assert (entry["records_kept"], entry["classes"], entry["seconds_a_model"]) == (10, 4, 1.2)
@@ -167,7 +169,13 @@ def test_what_an_entry_says():
     assert entry["metrics"] == entries.measure(made)
     kept = made.first(10)
     assert entry["metrics_of_kept"] == entries.measure(kept)
-    assert entry["metrics_of_kept"] != entry["metrics"]
+    assert entry["metrics_of_kept"] != entry["metrics"] and entry["factors"] == []
+    whole = provenance(("location", "plain", 4), 40)
+    assert whole["metrics_of_kept"] == whole["metrics"] == entry["metrics"]
+    assert whole["factors"] == [{"shadows": 2}]
+    of_line = provenance(("mnist", "dropout", 1), 10)  # nothing is kept to run the others on
+    for kind, seen in (("metrics", made), ("metrics_of_kept", kept)):
+        assert of_line[kind] == entries.measure(seen, every_attack=False)
 
 
 def test_written_and_read_again():

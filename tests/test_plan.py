@@ -3,7 +3,17 @@
 import pytest
 
 from tools import plan as module
-from tools.plan import SIZES, keeps_posteriors, plan, records_kept, settings
+from tools.plan import (
+    SIZES,
+    has_factor_table,
+    keeps_posteriors,
+    plan,
+    recipes,
+    records_kept,
+    runs_every_attack,
+    seeds,
+    settings,
+)
 
 
 def test_the_plan_has_every_set_and_three_seeds():
@@ -13,6 +23,8 @@ def test_the_plan_has_every_set_and_three_seeds():
         for recipe in ("plain", "dropout"):
             assert {seed for *job, seed in jobs if job == [name, recipe]} >= {0, 1, 2}
     assert ("cifar100", "stacking", 2) in jobs and ("lfw", "stacking", 0) not in jobs
+    assert {seed for *job, seed in jobs if job == ["location", "dropout"]} == set(range(10))
+    assert {seed for *job, seed in jobs if job == ["cifar10", "plain"]} == {0, 1, 2}
     assert ("cifar100", "epochs-200", 2) in jobs and ("location", "shadows-10", 4) in jobs
 
 
@@ -40,6 +52,31 @@ def test_images_have_the_network_the_decay_and_the_precision_of_images():
                              "precision": "mixed_bfloat16"}
 
 
+def test_simulated_shoppers_are_recorded_for_the_factor_table_only():
+    assert recipes("shoppers-100") == ("shadows-10",) and seeds("shoppers-100", "shadows-10") == 5
+    assert recipes("lfw") == ("plain", "dropout") and recipes("mnist")[2] == "stacking"
+    assert not keeps_posteriors("shoppers-100", "shadows-10", 0)
+
+
+def test_how_often_an_experiment_is_repeated():
+    assert seeds("location", "stacking") == seeds("adult", "plain") == 10
+    assert seeds("location", "half") == seeds("retail-2", "plain") == seeds("lfw", "dropout") == 5
+    assert seeds("news", "plain") == seeds("cifar100", "epochs-200") == 3
+
+
+def test_the_slow_sets_shadows_are_not_asked_about_the_targets_records():
+    assert settings("location", "half")["references"] is True
+    assert "references" not in settings("news", "plain")
+
+
+def test_what_is_measured_on_what():
+    assert runs_every_attack("lfw", "dropout", 4) and runs_every_attack("news", "plain", 2)
+    assert runs_every_attack("news", "stacking", 0)
+    assert not runs_every_attack("news", "stacking", 1)
+    assert has_factor_table("plain", 4) and has_factor_table("shadows-10", 0)
+    assert not has_factor_table("plain", 5) and not has_factor_table("dropout", 0)
+
+
 def test_an_unknown_recipe_is_named():
     with pytest.raises(ValueError, match="recipe is 'magic': known are plain, dropout, stacking"):
         settings("location", "magic")
@@ -48,6 +85,8 @@ def test_an_unknown_recipe_is_named():
 def test_what_is_kept():
     assert keeps_posteriors("location", "plain", 4) and keeps_posteriors("location", "dropout", 0)
     assert not keeps_posteriors("location", "dropout", 1)
+    assert not keeps_posteriors("location", "plain", 5) and keeps_posteriors("adult", "plain", 2)
+    assert not keeps_posteriors("adult", "plain", 3)
     assert records_kept(SIZES["cifar100"], 100) == 1_500
     assert records_kept(SIZES["cifar10"], 10) == SIZES["cifar10"]
     assert all(size >= 100 for size in SIZES.values()) and module.VALUES_KEPT == 150_000

@@ -17,7 +17,7 @@ def confident(n=200, classes=5, seed=0):
 
 @pytest.mark.parametrize("classes", [2, 5, 256, 257, 1_000])
 def test_everything_comes_back_where_it_was(classes):
-    """Target, three shadows, random, part and references, all different; also of more than 256 classes."""
+    """Target, three shadows and all the rest, all different; also of more than 256 classes."""
     target, *shadows = (confident(40, classes, seed) for seed in range(4))
     random = confident(30, classes, 9).posteriors
     part = np.random.default_rng(1).integers(3, size=40)
