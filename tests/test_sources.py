@@ -275,7 +275,7 @@ def test_purchases_table_may_have_another_name(cache, serve, files):
 @pytest.mark.parametrize("files", [
     {"feats.txt": TEXAS["texas/100/feats"], "labels.txt": TEXAS["texas/100/labels"]},
     {"texas/10/feats": lines(STAYS[:9]), "texas/10/labels": lines(TREATED[:9, None]), **TEXAS,
-     "texas/100/._feats": "of a Mac", "texas/100/description": "some words" * 9_999},
+     "texas/100/._feats": "of a Mac", "texas/100/feats-in-words": "some words" * 9_999},
     dict(reversed(TEXAS.items()))])
 def test_texas_tables_may_lie_elsewhere(cache, serve, files):
     serve("texas", packed(files))
