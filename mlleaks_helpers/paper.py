@@ -10,7 +10,7 @@ from pathlib import Path
 NUMBERS = json.loads(Path(__file__).with_name("paper_numbers.json").read_text(
     encoding="utf-8"))
 
-# `retail-k` stands in for Purchase-k, which cannot be had without an account.
+# `retail-k` stands in for Purchase-k, which could not be downloaded where the book was recorded.
 NAMES = {
     "adult": "Adult", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "lfw": "Face",
     "location": "Location", "mnist": "MNIST", "news": "News",

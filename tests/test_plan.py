@@ -28,10 +28,13 @@ def test_the_plan_has_every_set_and_three_seeds():
     assert ("cifar100", "epochs-200", 2) in jobs and ("location", "shadows-10", 4) in jobs
 
 
-def test_who_has_purchase_can_record_it():
-    assert not any(name.startswith("purchase") for name, _, _ in plan())
-    assert ("purchase-100", "stacking", 2) in plan(("purchase-100",))
-    assert settings("purchase-100", "plain")["size"] == 10_000
+@pytest.mark.parametrize("name", [*(f"purchase-{k}" for k in (2, 10, 20, 50, 100)), "texas-100"])
+def test_who_can_download_purchase_and_texas_can_record_them(name):
+    assert name in SIZES and name not in {each for each, _, _ in plan()}
+    assert {(name, recipe, seed) for recipe in ("plain", "dropout", "stacking")
+            for seed in range(3)} <= set(plan((name,)))
+    how = settings(name, "plain")
+    assert (how["size"], how["target"]["model"]) == (10_000, "mlp")
 
 
 def test_recipes_change_what_their_name_says():

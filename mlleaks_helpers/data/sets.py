@@ -79,8 +79,12 @@ def _keras(name: str) -> Source:
                   partial(sources.fetch_keras, name=name), f"{name}.npz")
 
 
-KAGGLE = ("Kaggle's Acquire Valued Shoppers challenge: it needs an account, so it is not "
-          "downloaded here")
+def _purchase(k: int) -> Source:
+    fetch = sources.fetch_purchase if k == 100 else partial(sources.fetch_purchase_groups, k=k)
+    return Source("paper", partial(cache.read_groups, k=k), as_they_are, 1, sources.PURCHASE.url,
+                  fetch, f"purchase-{k}.npz")
+
+
 FIMI = ("the FIMI repository's retail.dat: its items are counted and grouped by hand, so it is "
         "not downloaded here")
 
@@ -99,14 +103,15 @@ SETS: dict[str, Source] = {
                        sources.LOCATION_URL, sources.fetch_location, "location.npz"),
     "adult": Source("paper", cache.read_columns, None, None,
                     "sklearn.datasets.fetch_openml", sources.fetch_adult, "adult.npz"),
-    **{f"purchase-{k}": Source("paper", partial(cache.read_groups, k=k), as_they_are, 1, KAGGLE,
-                               file=f"purchase-{k}.npz") for k in shoppers.CLASS_COUNTS},
+    **{f"purchase-{k}": _purchase(k) for k in shoppers.CLASS_COUNTS},
     "olivetti": Source("beside", cache.read_pixels, PerPixel, 255,
                        "sklearn.datasets.fetch_olivetti_faces", sources.fetch_olivetti,
                        "olivetti.npz"),
     **{f"retail-{k}": Source("beside", partial(cache.read_groups, k=k, labels=f"y{k}"),
                              as_they_are, 1, FIMI, file="retail.npz")
        for k in shoppers.CLASS_COUNTS},
+    "texas-100": Source("beside", cache.read_bits, as_they_are, 1,
+                        sources.TEXAS.url, sources.fetch_texas, "texas-100.npz"),
 }
 
 BUILT_IN, PAPER, BESIDE = (
