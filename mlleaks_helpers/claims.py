@@ -5,16 +5,43 @@ output, so the published page, `_build/claims.json` and the scoreboard all come 
 executed notebook.
 """
 
+import datetime
 import math
+import re
 import sys
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
-from mlleaks_helpers.metrics import Interval
+from scipy import stats
+
+from mlleaks_helpers.interval import Interval
 
 MIME = "application/vnd.mlleaks.verdict+json"
+MOST = 100  # repetitions that a verdict still counts
+
+TABLE = tomllib.loads(Path(__file__).with_name("claims.toml").read_text(encoding="utf-8"))
+
+
+@dataclass(frozen=True)
+class Step:
+    """What was fixed for a claim on one day: the number, its band, why, and the verdict `before`.
+
+    `before` is what the rule that the step replaced said of what was measured by then.
+    """
+
+    date: datetime.date
+    statistic: str
+    low: float = -math.inf
+    high: float = math.inf
+    reason: str = ""
+    before: str = ""
+
+    @property
+    def band(self) -> str:
+        return _band(self.low, self.high)
 
 
 @dataclass(frozen=True)
@@ -24,7 +51,9 @@ class Claim:
     `statistic` says which number is compared with the band `low` … `high`, whose ends may be open
     (infinite); precision (P) and recall (R) are class-averaged unless it says otherwise.
     `differs` gives, for a data set, the reason why the number is known to lie outside the band
-    on it in this book.
+    on it in this book. `counted` is what narrows the interval when there are more of it;
+    `arithmetic` says why a claim cannot fail, and is empty where it can. `history` begins with the
+    band before any recording; the last step is today's.
     """
 
     id: int
@@ -35,16 +64,37 @@ class Claim:
     low: float = -math.inf
     high: float = math.inf
     differs: dict[str, str] = field(default_factory=dict)
+    counted: str = "seeds"
+    arithmetic: str = ""
+    history: tuple[Step, ...] = ()
+
+    @property
+    def band(self) -> str:
+        return _band(self.low, self.high)
 
     def __str__(self):
         return _printable(repr(self))
 
 
-CLAIMS = {
-    claim["id"]: Claim(**claim)
-    for claim in tomllib.loads(
-        Path(__file__).with_name("claims.toml").read_text(encoding="utf-8"))["claim"]
-}
+def _claim(reason, history=None, **row) -> Claim:
+    today = {name: row[name] for name in ("low", "high") if name in row}
+    first = {"date": TABLE["first"]["date"], "statistic": row["statistic"], "reason": reason}
+    return Claim(**row, history=tuple(Step(**first | step) for step in history or [today]))
+
+
+CLAIMS = {row["id"]: _claim(**row) for row in TABLE["claim"]}
+
+
+def combined(verdicts: Iterable[str]) -> str:
+    """The verdict on a claim about several sets, from that on each.
+
+    `holds` or `not here` if it is so on all of them, `in part` if some hold and some do not (or
+    one is in part by itself), and otherwise `undecided`.
+    """
+    found = set(verdicts)
+    if "in part" in found or {"holds", "not here"} <= found:
+        return "in part"
+    return found.pop() if len(found) == 1 else "undecided"
 
 
 @dataclass(frozen=True)
@@ -54,54 +104,131 @@ class Verdict:
     claim: Claim
     measured: Interval
     data: str
+    each: dict[str, Interval] = field(default_factory=dict)
+    seeds: int | None = None
+    stand_in: bool = False
 
     @property
-    def in_band(self) -> bool:
-        return self.claim.low <= self.measured.value <= self.claim.high
+    def parts(self) -> dict[str, Interval]:
+        """What decides: the interval of each named set, or else that of `data`."""
+        return self.each or {self.data: self.measured}
 
     @property
-    def why(self) -> str:
-        """Why the value is known to lie outside the band here; empty where it should not."""
-        return "" if self.in_band else self.claim.differs.get(self.data, "")
+    def of_each(self) -> dict[str, str]:
+        return {name: _settled(self.claim, part) for name, part in self.parts.items()}
 
     @property
     def verdict(self) -> str:
         """`holds` if the whole interval lies inside the band, `not here` if all of it lies outside.
 
-        `in part` if the interval crosses the band's edge, so that the data do not settle it.
+        `undecided` if the interval crosses an edge. With `each`, as `combined` says.
         """
-        low, high = self.claim.low, self.claim.high
-        if self.measured.high < low or self.measured.low > high:
-            return "not here"
-        return "holds" if low <= self.measured.low and self.measured.high <= high else "in part"
+        return combined(self.of_each.values())
+
+    @property
+    def in_band(self) -> bool:
+        """Whether all values lie in the band, their intervals aside."""
+        return all(self.claim.low <= part.value <= self.claim.high
+                   for part in (self.measured, *self.parts.values()))
+
+    @property
+    def why(self) -> str:
+        """Why a value is known to lie outside the band here; empty where none should."""
+        return "" if self.in_band else self.claim.differs.get(self.data, "")
+
+    @property
+    def needs(self) -> str:
+        """What would decide an undecided verdict, in words; empty where there is nothing to decide.
+
+        Taken for granted that the next repetitions have the same mean and spread as these.
+        """
+        if self.verdict != "undecided":
+            return ""
+        return "; ".join(f"{name}: " * bool(self.each) + self._needed(part)
+                         for name, part in self.parts.items()
+                         if self.of_each[name] == "undecided")
+
+    def _needed(self, part: Interval) -> str:
+        if self.seeds is None:
+            distance, half = min(_crossed(self.claim, part))
+            return f"±{distance:.3f} in place of ±{half:.3f} towards the band's edge"
+        enough = _repetitions(self.claim, part, self.seeds)
+        many = f"about {enough}" if enough else f"more than {MOST}"
+        return f"{many} {self.claim.counted} in place of {self.seeds}"
+
+    @property
+    def title(self) -> str:
+        aside = ", on a stand-in" if self.stand_in else ""
+        return f"Claim {self.claim.id}, {self.verdict}{aside}"
+
+    def rows(self) -> dict[str, str]:
+        """What the box says, line by line."""
+        c = self.claim
+        each = "; ".join(f"{name} {part}, {self.of_each[name]}" for name, part in self.each.items())
+        rows = {"paper": f"{c.paper} ({c.section})",
+                "here": f"{c.statistic} {self.measured} on {self.data}",
+                "each": each,
+                "band": c.band,
+                "why": self.why,
+                "would decide": self.needs}
+        return {name: text for name, text in rows.items() if text}
 
     def entry(self) -> dict:
         c, m = self.claim, self.measured
+        each = [[name, part.value, part.low, part.high, self.of_each[name]]
+                for name, part in self.each.items()]
         return {"id": c.id, "claim": c.text, "section": c.section, "paper": c.paper,
                 "measured": m.value, "low": m.low, "high": m.high, "data": self.data,
-                "verdict": self.verdict}
+                "each": each, "seeds": self.seeds, "stand_in": self.stand_in,
+                "verdict": self.verdict, "why": self.why, "needs": self.needs}
 
     def __str__(self):
-        c = self.claim
-        words = (f"Claim {c.id}, {self.verdict}: {c.text} ({c.section}). Paper: {c.paper}. "
-                 f"Here: {c.statistic} {self.measured} on {self.data}; "
-                 f"band {_band(c)}.")
-        return _printable(f"{words} {self.why}" if self.why else words)
+        rows = ". ".join(f"{name.capitalize()}: {text.rstrip('.')}"
+                         for name, text in self.rows().items())
+        return _printable(f"{self.title}: {self.claim.text}. {rows}.")
 
     __repr__ = __str__
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        c = self.claim
-        rows = {"paper": f"{c.paper} ({c.section})",
-                "here": f"{c.statistic} {self.measured} on {self.data}",
-                "band": _band(c)}
-        if self.why:
-            rows["why"] = self.why
-        body = "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in rows.items())
-        style = self.verdict.replace(" ", "-")
-        html = (f'<div class="verdict {style}"><p><b>Claim {c.id}: {self.verdict}.</b> '
-                f"{escape(c.text)}.</p><dl>{body}</dl></div>")
+        body = "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>"
+                       for name, text in self.rows().items())
+        style = self.verdict.replace(" ", "-") + " aside" * self.stand_in
+        html = (f'<div class="verdict {style}" id="{anchor(self.claim.id, self.data)}">'
+                f"<p><b>{self.title}.</b> {escape(self.claim.text)}.</p><dl>{body}</dl></div>")
         return {"text/plain": str(self), "text/html": html, MIME: self.entry()}
+
+
+def anchor(claim_id: int, data: str) -> str:
+    """Where on its page the box of a verdict stands: claim-6-mnist5k."""
+    return f"claim-{claim_id}-{re.sub(r'[^a-z0-9]+', '-', data.lower()).strip('-')}"
+
+
+def _settled(claim: Claim, measured: Interval) -> str:
+    if measured.high < claim.low or measured.low > claim.high:
+        return "not here"
+    inside = claim.low <= measured.low and measured.high <= claim.high
+    return "holds" if inside else "undecided"
+
+
+def _crossed(claim: Claim, measured: Interval) -> list[tuple[float, float]]:
+    """For each edge within the interval: how far the value is from it, and the interval's end."""
+    edges = [edge for edge in (claim.low, claim.high) if measured.low <= edge <= measured.high]
+    return [(abs(measured.value - edge), measured.value - measured.low
+             if edge <= measured.value else measured.high - measured.value) for edge in edges]
+
+
+def _repetitions(claim: Claim, measured: Interval, n: int) -> int | None:
+    """The least number m > n whose interval, with the same mean and spread, keeps off all edges.
+
+    Student's t: t(m − 1) · s / √m at most the distance, where t(n − 1) · s / √n is what there is.
+    None beyond `MOST`.
+    """
+    def half(m):
+        return stats.t.ppf(0.975, m - 1) / math.sqrt(m) if m > 1 else math.inf
+
+    return next((m for m in range(n + 1, MOST + 1)
+                 if all(wide / half(n) * half(m) <= distance
+                        for distance, wide in _crossed(claim, measured))), None)
 
 
 def _printable(text: str) -> str:
@@ -110,23 +237,42 @@ def _printable(text: str) -> str:
     return text.encode(encoding, "replace").decode(encoding)
 
 
-def _band(claim: Claim) -> str:
-    if claim.low == -math.inf:
-        return f"at most {claim.high:g}"
-    if claim.high == math.inf:
-        return f"at least {claim.low:g}"
-    return f"{claim.low:g} to {claim.high:g}"
+def _band(low: float, high: float) -> str:
+    if low == -math.inf:
+        return f"at most {high:g}"
+    if high == math.inf:
+        return f"at least {low:g}"
+    return f"{low:g} to {high:g}"
 
 
-def check(claim_id: int, measured: Interval, *, data: str) -> Verdict:
+def check(claim_id: int, measured: Interval, *, data: str, each: dict[str, Interval] | None = None,
+          seeds: int | None = None, stand_in: bool = False) -> Verdict:
     """Put `measured` beside the paper's number, as a box; fail when the claim stops holding.
 
-    Raises AssertionError when the value leaves the claim's band, unless the table says, with the
-    reason, that the claim does not reproduce on `data`; and ValueError for an unknown claim.
+    each       for a claim about every one of some named sets: {name: interval}
+    seeds      how many repetitions (per set) the intervals come from: an undecided verdict then
+               says how many would decide
+    stand_in   whether `data` only stand in for the paper's, or are simulated: shown beside the
+               others, never counted
+
+    Raises AssertionError when a value leaves the claim's band, unless the table says, with the
+    reason, that the claim does not reproduce on `data`; and ValueError for an unknown claim, one
+    that arithmetic settles, and arguments of another kind.
     """
     if claim_id not in CLAIMS:
         raise ValueError(f"claim_id must be one of 1 … {max(CLAIMS)}, got {claim_id}")
-    verdict = Verdict(CLAIMS[claim_id], measured, data)
+    if CLAIMS[claim_id].arithmetic:
+        raise ValueError(f"claim_id must be a claim that can fail, got {claim_id}, which is not "
+                         f"judged: {CLAIMS[claim_id].arithmetic}")
+    if not isinstance(measured, Interval):
+        raise ValueError(f"measured must be an Interval, got {measured!r}")
+    if each is not None and not (each and all(isinstance(part, Interval)
+                                              for part in dict(each).values())):
+        raise ValueError(f"each must hold an Interval for every named set, got {each!r}")
+    if seeds is not None and (seeds != int(seeds) or seeds < 2):
+        raise ValueError(f"seeds must be a whole number, at least 2, got {seeds}")
+    verdict = Verdict(CLAIMS[claim_id], measured, data, dict(each or {}), seeds and int(seeds),
+                      bool(stand_in))
     if not (verdict.in_band or verdict.why):
         raise AssertionError(str(verdict))
     return verdict

@@ -42,19 +42,101 @@ def mean_interval(values, within=(-np.inf, np.inf)) -> Interval:
 
     Raises ValueError for fewer than two values, and for values that are not finite or not within.
     """
-    values = np.asarray(values, float)
-    if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():
-        raise ValueError(f"values must be at least two finite numbers, one a seed, got {values}")
-    lowest, highest = within
-    if values.min() < lowest - ROUNDING or values.max() > highest + ROUNDING:
-        raise ValueError(f"values must lie within {lowest:g} and {highest:g}, got "
-                         f"{values.min():g} to {values.max():g}")
+    values = _seeds(values, "values", within)
     mean = values.mean()
-    if np.ptp(values) <= ROUNDING * max(1, abs(mean)):
+    if _equal(values):
         differs = 1 - 0.025 ** (1 / len(values))
         low, high = (mean + differs * (end - mean) for end in within)
     else:
         half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
         low, high = mean - half, mean + half
-    low, high = np.clip([low, high], lowest, highest)
-    return Interval(float(np.clip(mean, lowest, highest)), float(low), float(high))
+    return _cut(mean, low, high, within)
+
+
+def fixed_sets_interval(groups, within=(-np.inf, np.inf)) -> Interval:
+    """Mean over these very data sets: `groups` holds one sequence of values (seeds) for each.
+
+    Every set counts alike, however many seeds it has. The sets are not drawn from others like
+    them, so the error comes from the seeds within each set alone, and the spread between sets
+    does not count: Student's t with the degrees of freedom of Satterthwaite (1946) and Welch
+    (1947). A set whose seeds are all equal adds no error; where every set is so, the ends are
+    the means of what `mean_interval` says of each.
+
+    `within` as for `mean_interval`. Raises ValueError for no set, a set of fewer than two seeds,
+    and values that are not finite or not within.
+    """
+    groups = [_seeds(group, f"groups[{i}]", within) for i, group in enumerate(groups)]
+    if not groups:
+        raise ValueError("groups must hold the values of at least one data set, got none")
+    mean = np.mean([group.mean() for group in groups])
+    if all(map(_equal, groups)):
+        ends = [mean_interval(group, within) for group in groups]
+        return around(mean, np.mean([one.low for one in ends]), np.mean([one.high for one in ends]))
+    free = np.array([len(group) - 1 for group in groups])
+    errors = np.array([0 if _equal(group) else stats.sem(group) ** 2 for group in groups])
+    freedom = errors.sum() ** 2 / (errors**2 / free).sum()
+    half = stats.t.ppf(0.975, freedom) * np.sqrt(errors.sum()) / len(groups)
+    return _cut(mean, mean - half, mean + half, within)
+
+
+def proportion_interval(successes: int, n: int) -> Interval:
+    """Share of `n` independent trials that succeeded, with the exact interval.
+
+    Clopper and Pearson (1934). Raises ValueError unless both are whole, 0 ≤ successes ≤ n, 1 ≤ n.
+    """
+    if n != int(n) or n < 1:
+        raise ValueError(f"n must be a whole number, at least 1, got {n}")
+    if successes != int(successes) or not 0 <= successes <= n:
+        raise ValueError(f"successes must be a whole number from 0 to n = {n}, got {successes}")
+    ends = stats.binomtest(int(successes), int(n)).proportion_ci(0.95, "exact")
+    return around(successes / n, ends.low, ends.high)
+
+
+def correlation_interval(x, y, rank=False) -> Interval:
+    """Correlation of `x` and `y`, each (n,), over n things such as data sets; n at least 4.
+
+    Pearson's, with Fisher's z interval; with `rank` Spearman's, equal values sharing their mean
+    rank, with the wider error of Bonett and Wright (2000, Psychometrika 65, eq. 3). Ranks that
+    agree completely do not say that the next would: their interval is then that of ranks in which
+    one pair of neighbours is swapped, up to 1 (or down to −1).
+
+    Raises ValueError for other shapes, values that are not finite, and x or y that does not vary.
+    """
+    x, y = np.asarray(x, float), np.asarray(y, float)
+    if x.ndim != 1 or x.shape != y.shape or len(x) < 4:
+        raise ValueError("x and y must be two sequences of one length, at least 4, got shapes "
+                         f"{x.shape} and {y.shape}")
+    for name, values in (("x", x), ("y", y)):
+        if not np.isfinite(values).all() or np.ptp(values) == 0:
+            raise ValueError(f"{name} must be finite and vary, got {values}")
+    n = len(x)
+    if rank:
+        x, y = stats.rankdata(x), stats.rankdata(y)
+    value = float(np.clip(np.corrcoef(x, y)[0, 1], -1, 1))
+    seen = value
+    if rank and abs(value) > 1 - ROUNDING:
+        seen = np.sign(value) * (1 - 12 / (n * (n**2 - 1)))
+    error = np.sqrt((1 + rank * seen**2 / 2) / (n - 3))
+    with np.errstate(divide="ignore"):  # points on a line: the interval is the point
+        z = np.arctanh(seen) + stats.norm.ppf(MIDDLE) * error
+    return around(value, *np.tanh(z))
+
+
+def _seeds(values, name, within) -> np.ndarray:
+    values = np.asarray(values, float)
+    if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():
+        raise ValueError(f"{name} must be at least two finite numbers, one a seed, got {values}")
+    lowest, highest = within
+    if values.min() < lowest - ROUNDING or values.max() > highest + ROUNDING:
+        raise ValueError(f"{name} must lie within {lowest:g} and {highest:g}, got "
+                         f"{values.min():g} to {values.max():g}")
+    return values
+
+
+def _equal(values) -> bool:
+    return bool(np.ptp(values) <= ROUNDING * max(1, abs(values.mean())))
+
+
+def _cut(value, low, high, within) -> Interval:
+    value, low, high = np.clip([value, low, high], *within)
+    return Interval(float(value), float(low), float(high))

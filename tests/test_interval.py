@@ -1,10 +1,17 @@
-"""Means over seeds, with ends against independent values and none of width 0."""
+"""Means, shares and correlations, with ends against independent values and none of width 0."""
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from mlleaks_helpers.interval import Interval, around, mean_interval
+from mlleaks_helpers.interval import (
+    Interval,
+    around,
+    correlation_interval,
+    fixed_sets_interval,
+    mean_interval,
+    proportion_interval,
+)
 
 
 def test_an_interval_upside_down_is_refused():
@@ -94,3 +101,184 @@ def test_a_mean_needs_two_finite_seeds(values):
 def test_values_that_cannot_be_are_refused(values):
     with pytest.raises(ValueError, match="values must lie within 0 and 1, got"):
         mean_interval(values, within=(0, 1))
+
+
+def ends(interval):
+    return interval.value, interval.low, interval.high
+
+
+def test_fixed_sets_by_hand():
+    """Two sets: variances of the means .01/3 and .0004/2, so 2.231 degrees of freedom."""
+    got = fixed_sets_interval([[0.6, 0.7, 0.8], [0.3, 0.3 + 0.02 * np.sqrt(2)]])
+    a, b = 0.01 / 3, 0.0004 / 2
+    freedom = (a + b) ** 2 / (a**2 / 2 + b**2 / 1)
+    assert freedom == pytest.approx(2.2311, abs=1e-4)
+    half = stats.t.ppf(0.975, freedom) * np.sqrt(a + b) / 2
+    mean = (0.7 + 0.3 + 0.01 * np.sqrt(2)) / 2
+    assert ends(got) == pytest.approx((mean, mean - half, mean + half))
+
+
+def test_two_fixed_sets_are_welchs_test():
+    """Half the difference of two means, the second turned round, is their mean over two sets."""
+    rng = np.random.default_rng(3)
+    a, b = rng.normal(0, 1, 5), rng.normal(1, 3, 8)
+    welch = stats.ttest_ind(a, b, equal_var=False).confidence_interval(0.95)
+    got = fixed_sets_interval([a, -b])
+    assert (got.low, got.high) == pytest.approx((welch.low / 2, welch.high / 2))
+
+
+def test_one_fixed_set_is_the_mean_of_its_seeds():
+    seeds = [0.61, 0.7, 0.64, 0.9]
+    assert ends(fixed_sets_interval([seeds])) == pytest.approx(ends(mean_interval(seeds)))
+
+
+def test_the_spread_between_fixed_sets_does_not_count():
+    near = fixed_sets_interval([[0.5, 0.52, 0.51], [0.5, 0.52, 0.51]])
+    far = fixed_sets_interval([[0.1, 0.12, 0.11], [0.9, 0.92, 0.91]])
+    assert far.high - far.low == pytest.approx(near.high - near.low)
+    assert far.value == pytest.approx(0.51)
+
+
+def test_every_fixed_set_counts_alike():
+    assert fixed_sets_interval([[0, 0.2], [1, 1.1, 0.9, 1, 1, 1]]).value == pytest.approx(0.55)
+
+
+def test_fixed_sets_cover_the_mean_of_these_sets():
+    rng = np.random.default_rng(0)
+    means, spreads = np.array([0.5, 0.7, 0.95]), np.array([0.01, 0.05, 0.02])
+    covered = 0
+    for _ in range(600):
+        got = fixed_sets_interval(rng.normal(means, spreads, (3, 3)).T)
+        covered += got.low <= means.mean() <= got.high
+    low, high = stats.binom.interval(0.999, 600, 0.95)
+    assert low <= covered <= high
+
+
+def test_a_fixed_set_of_equal_seeds_adds_no_error():
+    vary, still = [0.6, 0.7, 0.8], [0.2, 0.2, 0.2]
+    alone, both = mean_interval(vary), fixed_sets_interval([vary, still])
+    assert both.high - both.low == pytest.approx((alone.high - alone.low) / 2)
+    thirds = [0.1 + 0.2, 0.3, 0.3]
+    assert fixed_sets_interval([vary, thirds]).high - both.value == pytest.approx(
+        0.05 + both.high - both.value)
+
+
+def test_fixed_sets_that_are_all_equal_say_what_each_says():
+    one, other = [1, 1, 1], [0.5, 0.5]
+    got = fixed_sets_interval([one, other], within=(0, 1))
+    a, b = mean_interval(one, (0, 1)), mean_interval(other, (0, 1))
+    assert ends(got) == pytest.approx(((a.value + b.value) / 2, (a.low + b.low) / 2,
+                                       (a.high + b.high) / 2))
+    assert fixed_sets_interval([one, other]).low == -np.inf
+
+
+def test_fixed_sets_end_where_values_can_end():
+    free = fixed_sets_interval([[0.1, 0.99], [0.9, 0.95]])
+    cut = fixed_sets_interval([[0.1, 0.99], [0.9, 0.95]], within=(0, 1))
+    assert free.low < 0 < 1 < free.high and (cut.low, cut.high) == (0, 1)
+
+
+@pytest.mark.parametrize("groups, message", [
+    ([], "groups must hold the values of at least one data set"),
+    ([[0.5, 0.6], [0.5]], r"groups\[1\] must be at least two finite numbers"),
+    ([[0.5, np.nan]], r"groups\[0\] must be at least two finite numbers"),
+    ([[0.5, 0.6], [0.5, 1.6]], r"groups\[1\] must lie within 0 and 1, got 0.5 to 1.6"),
+])
+def test_fixed_sets_that_cannot_be_are_refused(groups, message):
+    with pytest.raises(ValueError, match=message):
+        fixed_sets_interval(groups, within=(0, 1))
+
+
+@pytest.mark.parametrize("successes, n, low, high", [
+    (1, 3, 0.0084, 0.9057),      # the interval of one target of three
+    (81, 263, 0.2527, 0.3676),   # this and the next: Newcombe 1998, Table I
+    (15, 148, 0.0578, 0.1617),
+    (0, 20, 0, 0.1684),
+    (1, 29, 0.0009, 0.1776),
+])
+def test_proportions_have_the_published_interval(successes, n, low, high):
+    got = proportion_interval(successes, n)
+    assert ends(got) == pytest.approx((successes / n, low, high), abs=6e-5)
+
+
+def test_clopper_and_pearsons_ends_are_quantiles_of_beta():
+    got = proportion_interval(7, 10)
+    assert (got.low, got.high) == pytest.approx(
+        (stats.beta.ppf(0.025, 7, 4), stats.beta.ppf(0.975, 8, 3)))
+    assert proportion_interval(5, 5).high == 1
+
+
+@pytest.mark.parametrize("successes, n, message", [
+    (1, 0, "n must be a whole number"), (1, 2.5, "n must be a whole number"),
+    (-1, 3, "successes must be a whole number from 0 to n = 3, got -1"),
+    (4, 3, "successes must be"), (1.5, 3, "successes must be")])
+def test_proportions_that_cannot_be_are_refused(successes, n, message):
+    with pytest.raises(ValueError, match=message):
+        proportion_interval(successes, n)
+
+
+LSAT = [576, 635, 558, 578, 666, 580, 555, 661, 651, 605, 653, 575, 545, 572, 594]
+GPA = [3.39, 3.30, 2.81, 3.03, 3.44, 3.07, 3.00, 3.43, 3.36, 3.13, 3.12, 2.74, 2.76, 2.88, 2.96]
+
+
+def test_correlation_of_the_fifteen_law_schools():
+    """Efron's data; R's cor.test prints 0.7763745 and 0.4385108 to 0.9219648."""
+    assert ends(correlation_interval(LSAT, GPA)) == pytest.approx(
+        (0.7763745, 0.4385108, 0.9219648), abs=1e-6)
+
+
+def test_rank_correlation_is_spearmans_with_bonett_and_wrights_error():
+    got = correlation_interval(LSAT, GPA, rank=True)
+    value = stats.spearmanr(LSAT, GPA).statistic
+    half = 1.959964 * np.sqrt((1 + value**2 / 2) / 12)
+    assert ends(got) == pytest.approx(
+        (value, np.tanh(np.arctanh(value) - half), np.tanh(np.arctanh(value) + half)), abs=1e-6)
+    plain = correlation_interval(stats.rankdata(LSAT), stats.rankdata(GPA))
+    assert plain.low > got.low and plain.high < got.high
+
+
+def test_equal_values_share_a_rank():
+    x, y = [1, 1, 2, 3, 3, 4], [5, 6, 6, 7, 9, 8]
+    got = correlation_interval(x, y, rank=True)
+    assert got.value == pytest.approx(stats.spearmanr(x, y).statistic)
+    assert got == correlation_interval(x, np.exp(y), rank=True)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_ranks_that_agree_completely_are_not_certain(sign):
+    x = np.arange(5)
+    got = correlation_interval(x, sign * x**3, rank=True)
+    swapped = correlation_interval(x, sign * np.array([0, 1, 3, 2, 4]), rank=True)
+    assert abs(swapped.value) == pytest.approx(0.9) and abs(got.value) == pytest.approx(1)
+    inner, outer = (got.low, got.high) if sign > 0 else (got.high, got.low)
+    assert outer == pytest.approx(sign)
+    assert inner == pytest.approx(swapped.low if sign > 0 else swapped.high)
+
+
+def test_points_on_a_line_are_correlated_for_certain():
+    assert ends(correlation_interval([1, 2, 3, 4], [2, 4, 6, 8])) == pytest.approx((1, 1, 1))
+
+
+@pytest.mark.parametrize("rank", [False, True])
+def test_correlation_interval_covers(rank):
+    """Seven points of two normal variables, correlated by .7; the ranks' interval is wide."""
+    rng = np.random.default_rng(1)
+    truth = 6 / np.pi * np.arcsin(0.35) if rank else 0.7
+    covered = 0
+    for _ in range(600):
+        x, y = rng.multivariate_normal([0, 0], [[1, 0.7], [0.7, 1]], 7).T
+        got = correlation_interval(x, y, rank=rank)
+        covered += got.low <= truth <= got.high
+    low, high = stats.binom.interval(0.999, 600, 0.95)
+    assert low <= covered <= (600 if rank else high)
+
+
+@pytest.mark.parametrize("x, y, message", [
+    ([1, 2, 3], [1, 2, 4], "x and y must be two sequences of one length, at least 4"),
+    ([1, 2, 3, 4], [1, 2, 4], "x and y must be two sequences"),
+    ([1, 1, 1, 1], [1, 2, 4, 5], "x must be finite and vary"),
+    ([1, 2, 4, 5], [1, 2, np.inf, 3], "y must be finite and vary"),
+])
+def test_correlations_that_cannot_be_are_refused(x, y, message):
+    with pytest.raises(ValueError, match=message):
+        correlation_interval(x, y)
