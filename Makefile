@@ -86,7 +86,8 @@ $(EXECUTED): $(READY)
 		--ExecutePreprocessor.extra_arguments=--IPKernelApp.log_level=ERROR \
 		--output-dir "$$(dirname "$@")" "$(subst _build/source,book,$@)"
 
-$(filter-out _build/source/scoreboard.md,$(COPIED)):
+MADE := scoreboard preregistration
+$(filter-out $(MADE:%=_build/source/%.md),$(COPIED)):
 	@mkdir -p "$$(dirname "$@")" && cp "$(subst _build/source,book,$@)" "$@"
 
 # Every number a second time: an executed chapter is run again and compared with itself.
@@ -103,12 +104,16 @@ _build/html/index.html: $(EXECUTED) $(COPIED) _build/needs.mk _config.yml _toc.y
 	$(BIN)/jupyter-book build _build/source --path-output . --config _config.yml \
 		--toc "$(CURDIR)/_toc.yml" --all -W --keep-going --quiet
 
-# The verdicts out of the executed chapters, and the scoreboard's table of them.
+# The verdicts out of the executed chapters, and the pages that are made of them.
 _build/claims.json: $(EXECUTED) _build/needs.mk tools/scoreboard.py $(READY)
 	$(PY) -m tools.scoreboard collect _build/source > $@
 
 _build/scoreboard.md: _build/claims.json mlleaks_helpers/claims.toml tools/scoreboard.py
-	$(PY) -m tools.scoreboard table $< > $@
+	$(PY) -m tools.scoreboard page $< > $@
 
-_build/source/scoreboard.md: book/scoreboard.md _build/scoreboard.md
-	cat book/scoreboard.md _build/scoreboard.md > $@
+_build/preregistration.md: _build/claims.json mlleaks_helpers/claims.toml \
+		tools/preregistration.py tools/scoreboard.py
+	$(PY) -m tools.preregistration $< > $@
+
+$(MADE:%=_build/source/%.md): _build/source/%.md: book/%.md _build/%.md
+	cat book/$*.md _build/$*.md > $@

@@ -73,7 +73,7 @@ def fixed_sets_interval(groups, within=(-np.inf, np.inf)) -> Interval:
         ends = [mean_interval(group, within) for group in groups]
         return around(mean, np.mean([one.low for one in ends]), np.mean([one.high for one in ends]))
     free = np.array([len(group) - 1 for group in groups])
-    errors = np.array([0 if _equal(group) else stats.sem(group) ** 2 for group in groups])
+    errors = np.array([stats.sem(group) ** 2 for group in groups])
     freedom = errors.sum() ** 2 / (errors**2 / free).sum()
     half = stats.t.ppf(0.975, freedom) * np.sqrt(errors.sum()) / len(groups)
     return _cut(mean, mean - half, mean + half, within)

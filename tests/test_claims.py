@@ -101,6 +101,11 @@ def test_all_edges_within_the_interval_are_to_be_left_alone():
         Verdict(BAND, Interval(0.86, 0.76, 0.89), "", seeds=3).needs.split()[1])
 
 
+def test_one_more_seed_may_decide():
+    got = Verdict(BAND, Interval(0.85, 0.85 - 0.051, 0.85 + 0.051), "", seeds=3)
+    assert got.needs == "about 4 seeds in place of 3"
+
+
 def test_a_value_on_the_edge_and_endless_intervals_are_never_decided():
     for measured in (Interval(0.8, 0.7, 0.85), Interval(0.85, -math.inf, math.inf)):
         assert Verdict(BAND, measured, "", seeds=3).needs == "more than 100 seeds in place of 3"
@@ -131,6 +136,8 @@ def test_with_each_the_open_sets_say_what_they_need():
 def test_without_seeds_it_is_said_how_narrow_the_interval_must_be():
     got = Verdict(BAND, Interval(0.81, 0.77, 0.83), "made up").needs
     assert got == "±0.010 in place of ±0.040 towards the band's edge"
+    got = Verdict(BAND, Interval(0.86, 0.7, 0.96), "made up").needs
+    assert got == "±0.040 in place of ±0.100 towards the band's edge"
     got = Verdict(BAND, Interval(0.79, 0.77, 0.83), "made up").needs
     assert got == "±0.010 in place of ±0.040 towards the band's edge"
 
@@ -266,7 +273,7 @@ def test_every_change_after_the_recordings_says_what_the_rule_before_it_gave():
     assert all(later.values())
     assert {claim for claim, day in later if day == 24} == {22, 37, 40}
     assert "holds" in later[37, 24].lower()
-    assert all("undecided" in later[claim, 24] for claim in (22, 40))
+    assert all("Undecided" in later[claim, 24] for claim in (22, 40))
     assert {11, 25, 27, 28, 29, 30, 35, 37, 39} <= {claim for claim, day in later if day == 25}
 
 

@@ -3,6 +3,7 @@
 import copy
 import json
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -29,20 +30,28 @@ def folder(tmp_path, monkeypatch):
 
 
 def answers(seed=0, n=40):
-    """Target, two shadows, random and part, all different."""
+    """Target, two shadows, random, part and references, all different."""
     rng = np.random.default_rng(seed)
     seen = [Observation(softmax(3 * rng.normal(size=(2 * n, 4)), axis=1),
                         rng.integers(4, size=2 * n), np.arange(2 * n) < n) for _ in range(3)]
     return Answers(seen[0], seen[1:], softmax(rng.normal(size=(9, 4)), axis=1),
-                   rng.integers(3, size=n), 1.25)
+                   rng.integers(3, size=n), rng.normal(size=(2, 2 * n)), 1.25)
 
 
 def write(job=JOB, kept=40, arrays=True, **changes):
     """An entry that is up to date with BITS."""
-    made = answers()
-    entry = entries.provenance(job, made, kept) | entries.digests(*job, BITS) | changes
-    entries.write(entry, made.first(kept).arrays() if arrays else None)
+    entry = provenance(job, kept) | entries.digests(*job, BITS) | changes
+    entries.write(entry, answers().first(kept).arrays() if arrays else None)
     return entry
+
+
+def provenance(job, kept):
+    return copy.deepcopy(_provenance(job, kept))
+
+
+@cache
+def _provenance(job, kept):
+    return entries.provenance(job, answers(), kept)
 
 
 def test_what_is_whole_and_current_is_left_alone(folder):
@@ -155,9 +164,9 @@ def test_what_an_entry_says():
     train, test = made.target.accuracy
     assert entry["target"] == {"train": round(train, 4), "test": round(test, 4)}
     assert entry["shadow"] != entry["target"]
-    assert entry["metrics"] == entries.measure(made.target, made.shadows[0])
+    assert entry["metrics"] == entries.measure(made)
     kept = made.first(10)
-    assert entry["metrics_of_kept"] == entries.measure(kept.target, kept.shadows[0])
+    assert entry["metrics_of_kept"] == entries.measure(kept)
     assert entry["metrics_of_kept"] != entry["metrics"]
 
 

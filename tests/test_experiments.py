@@ -101,7 +101,9 @@ def test_the_first_of_each_kind_are_kept():
     member = np.arange(8) % 2 == 0
     seen = Observation(np.eye(8), np.arange(8), member)
     other = Observation(np.eye(8)[::-1], np.arange(8), ~member)
-    kept = Answers(seen, [other], None, np.arange(4), 1.0).first(2)
+    references = np.array([np.arange(8.0), np.arange(8.0, 16)])
+    kept = Answers(seen, [other], None, np.arange(4), references, 1.0).first(2)
+    assert kept.references.tolist() == [[0, 2, 1, 3], [8, 10, 9, 11]]  # of the target's records
     assert kept.target.labels.tolist() == [0, 2, 1, 3]
     assert kept.target.posteriors.argmax(axis=1).tolist() == [0, 2, 1, 3]
     assert kept.target.member.tolist() == [True, True, False, False]

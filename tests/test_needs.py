@@ -46,7 +46,7 @@ case "$*" in
         env > environment
         cp "$last" "_build/source/${{last#book/}}" ;;
     *nbval*) echo "verify $last" >> done.log; echo "1 passed"; ! grep -q "NOT THE SAME" "$last" ;;
-    *scoreboard*) echo "a table" ;;
+    *scoreboard*|*preregistration*) echo "made of the verdicts" ;;
     *"pytest -n"*) echo "3 passed in 0.1 s" ;;
 esac
 """
@@ -77,11 +77,12 @@ def root(tmp_path):
 def make(root):
     """`make GOAL …` in the small book: what it did, in order of names, and its output."""
     for name in ("Makefile", "tools/needs.py", "tools/set_up.py", "tools/scoreboard.py",
-                 "requirements.txt", "_config.yml", "_toc.yml"):
+                 "tools/preregistration.py", "requirements.txt", "_config.yml", "_toc.yml"):
         (root / name).parent.mkdir(exist_ok=True)
         shutil.copy(REPOSITORY / name, root / name)
     put(root / "book/a page.md", "Words.")
     put(root / "book/scoreboard.md", "All of them.")
+    put(root / "book/preregistration.md", "Beforehand.")
     put(root / "stubs/bin/python", COMMAND.format(python=sys.executable), 0o755)
     put(root / "stubs/bin/jupyter-book", PUBLISH, 0o755)
     put(root / "Program Files/python3", COMMAND.format(python=sys.executable), 0o755)
@@ -244,7 +245,7 @@ def test_what_is_removed_is_noticed(root, make):
     (root / "book/a page.md").unlink()
     assert make("book") == ["publish"]
     left = {path.name for path in (root / "_build/source").rglob("*") if path.is_file()}
-    assert left == {"1.ipynb", "2.ipynb", "4.ipynb", "scoreboard.md"}
+    assert left == {"1.ipynb", "2.ipynb", "4.ipynb", "scoreboard.md", "preregistration.md"}
 
 
 @needs_make
@@ -287,10 +288,24 @@ def test_a_chapter_that_gives_other_numbers_fails_and_is_tried_again(root, make)
 def test_every_product_is_made_again_where_it_is_missing(root, make):
     make("book")
     for product in ("_build/scoreboard.md", "_build/claims.json", "_build/html/index.html",
-                    "_build/source/scoreboard.md"):
+                    "_build/preregistration.md", "_build/source/scoreboard.md",
+                    "_build/source/preregistration.md"):
         (root / product).unlink()
         make("book")
         assert make.last.returncode == 0 and (root / product).exists(), product
+
+
+@needs_make
+def test_pages_made_of_verdicts_begin_with_their_own_words(root, make):
+    make("book")
+    for name, words in (("scoreboard", "All of them."), ("preregistration", "Beforehand.")):
+        page = root / f"_build/source/{name}.md"
+        assert page.read_text() == f"{words}made of the verdicts\n"
+        put(root / f"book/{name}.md", "Other words. ")
+        assert make("book") == ["publish"]
+        assert page.read_text() == "Other words. made of the verdicts\n"
+        (root / f"tools/{name}.py").touch()
+        assert make("book") == ["publish"]
 
 
 @needs_make

@@ -79,10 +79,12 @@ def test_half_precision_changes_no_result(name):
     from tools.measuring import measure
 
     seen = recorded(name)
-    again, before = measure(seen.target, seen.shadow), seen.provenance["metrics_of_kept"]
+    again, before = measure(seen), seen.provenance["metrics_of_kept"]
+    assert again.keys() == before.keys()
     for metric, value in before.items():
-        if metric != "tpr_at_1_percent":  # its threshold is one record's score
+        if not metric.startswith("tpr_at_1_percent"):  # its threshold is one record's score
             slack = 0.001 if metric.startswith("auc") else 0.005
+            slack *= 4 if metric.endswith(("trees", "tuned", "network", "per_class")) else 1
             assert again[metric] == pytest.approx(value, abs=slack), metric
 
 

@@ -12,11 +12,13 @@ from mlleaks_helpers.data import load
 from mlleaks_helpers.recorded import recorded
 from tools import entries, measuring
 from tools.experiments import experiment
-from tools.plan import records_kept, settings
+from tools.plan import has_factor_table, records_kept, runs_every_attack, settings
 
 # What storing posteriors in float16 may move: logistic regression stops where the last digits let
 # it, and the threshold for a true positive rate is one record's score (Adult's moves by 0.011).
 HALF_PRECISION = {"auc": 0.001, "macro": 0.005, "precision": 0.005, "recall": 0.005, "tpr": 0.02}
+OF_TREES = 4  # times as much: a last digit moves their splits, and `tuned` may be theirs
+BY_TREES = ("trees", "tuned", "network", "per_class")
 
 
 def measure(jobs, *, adopt: bool = False) -> list[tuple]:
@@ -25,22 +27,25 @@ def measure(jobs, *, adopt: bool = False) -> list[tuple]:
     A number stays as it is where it moves by no more than storing it in float16 may have moved
     it: it was measured on all digits. Gives the experiments that have to be trained to be
     measured: those whose posteriors are not kept (with `adopt` only where a number of their set
-    has moved), and those where only a part is kept and a number has moved.
+    has moved, or where they lack one), and those where only a part is kept and a number has
+    moved. Numbers that were not measured before come from what is kept, and where that is a part,
+    `of_kept` lists them.
     """
     to_train = []
     for name in dict.fromkeys(job[0] for job in jobs):
         here = {job: entries.read(*job) for job in jobs if job[0] == name}
-        moved = {job: _moved(job, entry) for job, entry in here.items() if entry["sha256"]}
+        anew = {job: _measured(job) for job, entry in here.items() if entry["sha256"]}
+        moved = {job: _moved(here[job]["metrics_of_kept"], now) for job, now in anew.items()}
         settled = adopt and moved and not any(moved.values())
         for job, entry in here.items():
             for metric, (before, now) in moved.get(job, {}).items():
                 print(f"{names([job])}: {metric} {before} -> {now}")
             whole = entry["records_kept"] == entry["settings"]["size"]
-            if (whole or not moved[job]) if job in moved else settled:
-                for measured in ("metrics", "metrics_of_kept"):
-                    entry[measured] |= {metric: now for metric, (_, now) in
-                                        moved.get(job, {}).items()}
-                entry["measured_with"] = entries.code_of("tools.measuring")
+            vouched_for = settled and _complete(job, entry, anew)
+            if (whole or not moved[job]) if job in moved else vouched_for:
+                _bring_up_to_date(entry, moved.get(job, {}), anew.get(job, {}), whole)
+                if job in anew and has_factor_table(*job[1:]):
+                    entry["factors"] = measuring.factor_table(recorded(*job[:2], seed=job[2]))
                 entries.write_provenance(entry)
             else:
                 to_train.append(job)
@@ -50,12 +55,35 @@ def measure(jobs, *, adopt: bool = False) -> list[tuple]:
     return to_train
 
 
-def _moved(job, entry) -> dict[str, tuple]:
+def _measured(job) -> dict:
+    return measuring.measure(recorded(*job[:2], seed=job[2]),
+                             every_attack=runs_every_attack(*job))
+
+
+def _moved(before: dict, now: dict) -> dict[str, tuple]:
     """{metric: before and now} on the kept posteriors, where float16 does not explain it."""
-    seen = recorded(*job[:2], seed=job[2])
-    before, now = entry["metrics_of_kept"], measuring.measure(seen)
-    return {metric: (before.get(metric), value) for metric, value in now.items()
-            if not _alike(before.get(metric), value, HALF_PRECISION.get(metric.split("_")[0], 0))}
+    return {metric: (before[metric], now[metric]) for metric in before.keys() & now.keys()
+            if not _alike(before[metric], now[metric], _slack(metric))}
+
+
+def _slack(metric) -> float:
+    slack = HALF_PRECISION.get(metric.split("_")[0], 0)
+    return slack * OF_TREES if metric.endswith(BY_TREES) else slack
+
+
+def _complete(job, entry, anew) -> bool:
+    """Whether an experiment whose posteriors are not kept has all metrics of those like it."""
+    wanted = {metric for (_, recipe, _), now in anew.items() if recipe == job[1] for metric in now}
+    return not runs_every_attack(*job) or wanted <= entry["metrics"].keys()
+
+
+def _bring_up_to_date(entry, moved, anew, whole) -> None:
+    for measured in ("metrics", "metrics_of_kept"):
+        new = {metric: value for metric, value in anew.items() if metric not in entry[measured]}
+        entry[measured] |= {metric: now for metric, (_, now) in moved.items()} | new
+        if new and not whole:
+            entry["of_kept"] = sorted({*entry.get("of_kept", ()), *new})
+    entry["measured_with"] = entries.code_of("tools.measuring")
 
 
 def _alike(one, other, slack) -> bool:

@@ -29,15 +29,17 @@ from tools.plan import (
 def provenance(job: tuple, answers: Answers, kept: int) -> dict:
     """How an experiment was made, and what was measured on it and on what is kept of it."""
     name, recipe, seed = job
-    first, every = answers.first(kept), runs_every_attack(*job)
+    metrics = measure(answers, every_attack=runs_every_attack(*job))
+    whole = kept == len(answers.target) / 2
     return {
         "set": name, "recipe": recipe, "seed": seed,
         "command": f"make results SET={name} RECIPE={recipe} SEED={seed}",
         "settings": settings(name, recipe), "records_kept": kept,
         "classes": answers.target.posteriors.shape[1],
         "target": accuracy(answers.target), "shadow": accuracy(answers.shadows[0]),
-        "metrics": measure(answers, every_attack=every),
-        "metrics_of_kept": measure(first, every_attack=every),
+        "metrics": metrics,
+        "metrics_of_kept": metrics if whole else measure(
+            answers.first(kept), every_attack=runs_every_attack(*job)),
         "factors": factor_table(answers) if has_factor_table(recipe, seed) else [],
         "seconds_a_model": round(answers.seconds, 1),
         "versions": {"python": platform.python_version(), **{

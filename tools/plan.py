@@ -25,7 +25,7 @@ MORE_RECIPES = {
 }
 TOO_SMALL_TO_STACK = ("lfw", "olivetti")
 SLOW = ("mnist", "cifar10", "cifar100", "news")
-SEEDS, SEEDS_OF_SLOW, SEEDS_OF_MANY_SHADOWS = 10, 3, 5
+SEEDS = {"location": 10, "adult": 10, **dict.fromkeys(SLOW, 3)}  # of the rest, and of MORE: 5
 VALUES_KEPT = 150_000  # of each part: all records of most sets, 1,500 of CIFAR-100
 
 
@@ -46,9 +46,7 @@ def recipes(name: str) -> tuple[str, ...]:
 
 def seeds(name: str, recipe: str) -> int:
     """How many times an experiment is repeated, with other people in other parts."""
-    if name in SLOW:
-        return SEEDS_OF_SLOW
-    return SEEDS_OF_MANY_SHADOWS if recipe == "shadows-10" else SEEDS
+    return min(SEEDS.get(name, 5), 10 if recipe in RECIPES else 5)
 
 
 def keeps_posteriors(name: str, recipe: str, seed: int) -> bool:

@@ -1,53 +1,298 @@
-"""The verdicts out of the executed notebooks, and the scoreboard's table of them.
+"""The verdicts out of the executed notebooks, and the scoreboard that shows them.
 
     python -m tools.scoreboard collect EXECUTED_NOTEBOOKS > claims.json
-    python -m tools.scoreboard table claims.json > scoreboard.md
+    python -m tools.scoreboard page claims.json > scoreboard.md
+
+Every number and verdict comes out of claims.json; what is claimed, out of claims.toml.
 """
 
 import json
+import re
 import sys
+from collections import Counter
+from html import escape
 from pathlib import Path
 
-from mlleaks_helpers.claims import CLAIMS, MIME
-from mlleaks_helpers.metrics import Interval
+from mlleaks_helpers.claims import CLAIMS, MIME, anchor, combined
+from mlleaks_helpers.interval import Interval
+
+SECTIONS = {"III-B": "Adversary 1: one shadow", "III-C": "What she need not know",
+            "IV": "Adversary 2: transfer", "V": "Adversary 3: no shadow", "VI": "Defenses"}
+ASIDE = "stand-ins"
+EVIDENCE = dict(zip("12345", SECTIONS, strict=True))  # the number of a page in its name
+MEANING = {
+    "holds": "the whole 95 % interval lies in the claim's band; on every set, where several are "
+             "named",
+    "in part": "on some of the named sets it lies inside, on others outside",
+    "not here": "the whole interval lies outside, and the reason is given",
+    "undecided": "the interval crosses an edge of the band; what would decide is given",
+    "not judged": "it follows from arithmetic, or has not been measured",
+}
+SHAPES = {  # within a circle of radius 9, each told from the others without its colour
+    "holds": '<circle r="8"/>',
+    "in part": '<circle r="7" class="open"/><path d="M0-8a8 8 0 0 0 0 16z"/>',
+    "not here": '<path d="M-7-7 7 7M7-7-7 7" class="open"/>',
+    "undecided": '<circle r="7" class="open"/>',
+    "not judged": '<path d="M-6 0H6" class="open"/>',
+}
+
+
+# ---------------------------------------------------------------- out of the notebooks
 
 
 def collect(folder) -> list[dict]:
     """The verdicts in all executed notebooks of `folder`, in the order of claims and chapters.
 
-    Each with its chapter, "3b" for example, which is how the notebook's name begins.
+    Each with its page, and its chapter, which is how the notebook's name begins: "3b", or
+    "evidence III-B" for a page of evidence. A verdict that stands on several pages is taken once,
+    from the evidence if it is there. Raises ValueError where the pages do not say the same.
     """
-    found = [
-        output["data"][MIME] | {"chapter": path.stem.split("_")[0].lstrip("0")}
-        for path in sorted(Path(folder).glob("*.ipynb"))
-        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
-        for output in cell.get("outputs", ())
-        if MIME in output.get("data", ())
-    ]
-    return sorted(found, key=lambda entry: entry["id"])
+    found = {}
+    for path in sorted(Path(folder).glob("*.ipynb"), key=lambda path: (not _evidence(path), path)):
+        for entry in _verdicts(path):
+            first = found.setdefault((entry["id"], entry["data"]), entry)
+            if _said(first) != _said(entry):
+                raise ValueError(f"claim {entry['id']} on {entry['data']} is not the same on "
+                                 f"{first['page']} and {entry['page']}:\n{first}\n{entry}")
+    return sorted(found.values(), key=lambda entry: (entry["id"], entry["page"]))
 
 
-BADGES = {"holds": "success", "in part": "warning", "not here": "danger"}
+def _verdicts(path: Path):
+    place = {"page": path.stem, "chapter": _chapter(path)}
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        for output in cell.get("outputs", ()):
+            if MIME in output.get("data", ()):
+                yield output["data"][MIME] | place
+
+
+def _evidence(path: Path):
+    return re.match(r"evidence_(\w+?)_", path.stem)
+
+
+def _chapter(path: Path) -> str:
+    evidence = _evidence(path)
+    return (f"evidence {EVIDENCE[evidence[1]]}" if evidence
+            else path.stem.split("_")[0].lstrip("0"))
+
+
+def _said(entry: dict) -> str:
+    """Numbers and words of a verdict, wherever it stands and however it was rounded."""
+    return json.dumps({name: _rounded(value) for name, value in entry.items()
+                       if name not in ("page", "chapter")}, sort_keys=True)
+
+
+def _rounded(value):
+    if isinstance(value, list):
+        return [_rounded(one) for one in value]
+    return round(value, 6) + 0.0 if isinstance(value, float) else value
+
+
+# ---------------------------------------------------------------- what is shown
+
+
+class Board:
+    """The verdicts by claim: those on the paper's own sets, and those beside them."""
+
+    def __init__(self, entries: list[dict]):
+        self.own = [entry for entry in entries if not entry["stand_in"]]
+        self.beside = [entry for entry in entries if entry["stand_in"]]
+
+    def of(self, claim, entries) -> list[dict]:
+        return [entry for entry in entries if entry["id"] == claim.id]
+
+    def section(self, claim) -> str:
+        """The section of the paper, or `ASIDE` for a claim measured on nothing but stand-ins."""
+        if self.of(claim, self.beside) and not self.of(claim, self.own):
+            return ASIDE
+        name = claim.section.split(",")[0]
+        return name if name in SECTIONS else name.split("-")[0]
+
+    def verdict(self, claim) -> str:
+        """On all own sets together; on the stand-ins where there is nothing else."""
+        found = self.of(claim, self.own) or self.of(claim, self.beside)
+        return combined(entry["verdict"] for entry in found) if found else "not judged"
+
+    def sections(self) -> dict[str, list]:
+        found = {name: [] for name in (*SECTIONS, ASIDE)}
+        for claim in CLAIMS.values():
+            found[self.section(claim)].append(claim)
+        return {name: claims for name, claims in found.items() if claims}
 
 
 def scoreboard(entries: list[dict]) -> str:
-    """The table of the scoreboard page, in MyST: all claims, with a row for each verdict."""
-    rows = ["| | claim | paper | here | verdict |", "|---|---|---|---|---|"]
-    for claim in CLAIMS.values():
-        verdicts = [entry for entry in entries if entry["id"] == claim.id]
-        for entry in verdicts or [None]:
-            paper = f"{claim.paper} ({claim.section})"
-            rows.append(f"| {claim.id} | {claim.text} | {paper} | {_here(entry)} |")
-    return "\n".join(rows)
+    """The scoreboard page below its title, in MyST."""
+    board = Board(entries)
+    parts = [summary(board), picture(board), READING]
+    for name, claims in board.sections().items():
+        parts += [f"## {heading(name)}", *([BESIDE] if name == ASIDE else ()),
+                  *(row(board, claim) for claim in claims)]
+    return "\n\n".join([*parts, "## What we could not reproduce, and why", failures(board),
+                        "## What the paper, and this book, leave open", left_open(board)])
 
 
-def _here(entry: dict | None) -> str:
-    if entry is None:
-        return "– | –"
+READING = ("Claims are in our words. P and R are class-averaged precision and recall; for as many "
+           "members as non-members, R is the accuracy of the attack. Intervals over seeds say how "
+           "far another split and another training would move a number among the same people; new "
+           "people are not in them. Each row unfolds to what was measured.")
+BESIDE = ("These claims are about data that cannot be had, and were measured on others in their "
+          "place. They are no evidence for the paper or against it, and are not counted above.")
+
+
+def heading(section: str) -> str:
+    return "Only on stand-ins" if section == ASIDE else f"{section} · {SECTIONS[section]}"
+
+
+def summary(board: Board) -> str:
+    """Two sentences, to be quoted."""
+    lines = Counter(entry["verdict"] for entry in board.own)
+    claims = Counter(board.verdict(claim) for claim in CLAIMS.values()
+                     if board.section(claim) != ASIDE)
+    aside = sum(board.section(claim) == ASIDE for claim in CLAIMS.values())
+    more = [f"{aside} could be measured on stand-ins only"] * bool(aside)
+    more += [f"{claims['not judged']} {_is(claims['not judged'])} not judged"
+             ] * bool(claims["not judged"])
+    return (f"**Of {len(board.own)} verdicts on the paper's own data sets, {_counted(lines)}. "
+            f"Claim by claim, of {len(CLAIMS)}, {_counted(claims)}"
+            f"{'; ' * bool(more)}{', '.join(more)}.**")
+
+
+def _counted(verdicts: Counter) -> str:
+    n = verdicts
+    return (f"{n['holds']} hold{'s' * (n['holds'] == 1)}, {n['in part']} hold"
+            f"{'s' * (n['in part'] == 1)} in part, {n['not here']} do{'es' * (n['not here'] == 1)} "
+            f"not hold here and {n['undecided']} {_is(n['undecided'])} undecided")
+
+
+def _is(n: int) -> str:
+    return "is" if n == 1 else "are"
+
+
+def _class(verdict: str) -> str:
+    return verdict.replace(" ", "-")
+
+
+def mark(verdict: str) -> str:
+    """A verdict's shape and word."""
+    return (f'<span class="sign {_class(verdict)}"><svg viewBox="-10 -10 20 20" aria-hidden="true">'
+            f"{SHAPES[verdict]}</svg> {verdict}</span>")
+
+
+# ---------------------------------------------------------------- the picture
+
+WIDTH, PITCH, ACROSS = 340, 28, 12   # a phone's; as many dots in a line
+TITLE, LINE = 22, 42
+
+
+def picture(board: Board) -> str:
+    """A dot a claim, by section, each a link to the claim's row; and what the shapes mean."""
+    drawn, y = [], 0
+    for name, claims in board.sections().items():
+        drawn.append(f'<text class="section" x="2" y="{y + 16}">{escape(heading(name))}</text>')
+        y += TITLE
+        drawn += [dot(board, claim, 16 + PITCH * (i % ACROSS), y + 12 + LINE * (i // ACROSS))
+                  for i, claim in enumerate(claims)]
+        y += LINE * (1 + (len(claims) - 1) // ACROSS)
+    legend = "\n".join(f"<li>{mark(verdict)} {escape(words)}</li>"
+                       for verdict, words in MEANING.items())
+    label = f"The verdict on each of the {len(CLAIMS)} claims, by section of the paper"
+    return "\n".join(['<div class="scoreboard">',
+                      f'<svg role="group" aria-label="{label}" viewBox="0 0 {WIDTH} {y}">',
+                      *drawn, "</svg>", f'<ul class="legend">\n{legend}\n</ul>', "</div>"])
+
+
+def dot(board: Board, claim, x: int, y: int) -> str:
+    verdict = board.verdict(claim)
+    name = escape(f"Claim {claim.id}, {verdict}: {claim.text}")
+    return (f'<a href="#claim-{claim.id}" aria-label="{name}"><title>{name}</title>'
+            f'<g class="sign {_class(verdict)}" transform="translate({x} {y})">'
+            f'<rect x="-13" y="-11" width="26" height="40" class="reach"/>{SHAPES[verdict]}</g>'
+            f'<text x="{x}" y="{y + 23}">{claim.id}</text></a>')
+
+
+# ---------------------------------------------------------------- the rows
+
+
+def row(board: Board, claim) -> str:
+    """A claim and its verdict, with the measurements folded under it."""
+    own, beside = board.of(claim, board.own), board.of(claim, board.beside)
+    lines = [f"<p>Paper: {escape(claim.paper)} ({escape(claim.section)}). Compared: "
+             f"{escape(claim.statistic)}. Band: {claim.band}.</p>"]
+    if claim.arithmetic:
+        lines.append(f"<p>Follows from arithmetic, not judged. {escape(claim.arithmetic)}</p>")
+    if own:
+        lines.append(measurements(own))
+    if beside:
+        lines.append("<p>On stand-ins, not counted:</p>\n" + measurements(beside))
+    if not own + beside and not claim.arithmetic:
+        lines.append("<p>Not measured.</p>")
+    return "\n".join([f'<details class="claim" id="claim-{claim.id}">',
+                      f"<summary>{mark(board.verdict(claim))} <b>{claim.id}</b> "
+                      f"{escape(claim.text)}</summary>", *lines, "</details>"])
+
+
+def measurements(entries: list[dict]) -> str:
+    return "\n".join(["<ul>", *map(measurement, entries), "</ul>"])
+
+
+def measurement(entry: dict) -> str:
+    """One line: on what, how much, where it is shown, the verdict, and why or what is missing."""
+    each = "".join(f"<li>{escape(name)}: {Interval(*numbers)}, {verdict}</li>"
+                   for name, *numbers, verdict in entry["each"])
     measured = Interval(entry["measured"], entry["low"], entry["high"])
-    chapter = f"{{ref}}`chapter {entry['chapter']} <chapter-{entry['chapter']}>`"
-    badge = f"{{bdg-{BADGES[entry['verdict']]}}}`{entry['verdict']}`"
-    return f"{measured} on {entry['data']}, {chapter} | {badge}"
+    return (f"<li>{mark(entry['verdict'])} on {escape(entry['data'])}: {measured} ({link(entry)})."
+            f"{notes(entry)}{f'<ul>{each}</ul>' if each else ''}</li>")
+
+
+def notes(entry: dict) -> str:
+    """Why a value lies outside the band, and what would decide."""
+    why = f" {escape(entry['why'])}" if entry["why"] else ""
+    return why + (f" Would decide: {escape(entry['needs'])}." if entry["needs"] else "")
+
+
+def link(entry: dict) -> str:
+    """To the very box on its page."""
+    place = f"chapter {entry['chapter']}" if entry["chapter"][0].isdigit() else entry["chapter"]
+    return f'<a href="{entry["page"]}.html#{anchor(entry["id"], entry["data"])}">{place}</a>'
+
+
+def failures(board: Board) -> str:
+    """The verdicts on own sets that do not hold, or hold in part, with the reasons given."""
+    return bullets(in_short(entry) for entry in board.own
+                   if entry["verdict"] in ("not here", "in part"))
+
+
+def in_short(entry: dict) -> str:
+    """A verdict outside its row: the claim, on which sets it is so, and the notes."""
+    on = escape(entry["data"])
+    for verdict in dict.fromkeys(each[-1] for each in entry["each"]):
+        names = ", ".join(escape(each[0]) for each in entry["each"] if each[-1] == verdict)
+        on += f"; {verdict}: {names}"
+    return (f"{numbered(CLAIMS[entry['id']])} {mark(entry['verdict'])} on {on} ({link(entry)})."
+            f"{notes(entry)}")
+
+
+def left_open(board: Board) -> str:
+    """What is undecided on own sets, what cannot fail, and what the paper gives no number for."""
+    claims = CLAIMS.values()
+    undecided = [in_short(entry) for entry in board.own if entry["verdict"] == "undecided"]
+    arithmetic = [f"{numbered(claim)} {escape(claim.arithmetic)}" for claim in claims
+                  if claim.arithmetic]
+    without = [f"{numbered(claim)} The paper gives {escape(claim.paper)}." for claim in claims
+               if not (re.search(r"\d", claim.paper) or claim.arithmetic)]
+    return "\n\n".join(["**Undecided on the paper's own sets**, with what would decide if mean and "
+                        "spread stay as they are:", bullets(undecided),
+                        "**Follows from arithmetic**, and is not judged:", bullets(arithmetic),
+                        "**Claimed without a number**, so that the band is ours alone:",
+                        bullets(without)])
+
+
+def numbered(claim) -> str:
+    return f'<a href="#claim-{claim.id}">Claim {claim.id}</a>: {escape(claim.text)}.'
+
+
+def bullets(lines) -> str:
+    found = [f"<li>{line}</li>" for line in lines]
+    return "\n".join(["<ul>", *found, "</ul>"]) if found else "None."
 
 
 def main(what: str, source: str) -> None:
