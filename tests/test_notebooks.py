@@ -9,10 +9,12 @@ import pytest
 BOOK = Path(__file__).resolve().parent.parent / "book"
 NOTEBOOKS = sorted(BOOK.glob("*.ipynb"))
 CHAPTERS = [path for path in NOTEBOOKS if path.name[:2].isdigit()]
+EVIDENCE = [path for path in NOTEBOOKS if path.name.startswith("evidence_")]
 
 LINE = 79                       # characters: the width of the code column at 1,300 px
 CELL, FOLDED_CELL = 15, 40      # lines
 WORDS, CODE = range(1_200, 2_601), range(40, 131)
+VERDICTS = 3                    # in a chapter; the pages of evidence have the others
 FOLDED = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
 
 DRAWS = re.compile(r"\bshow\(")
@@ -20,6 +22,9 @@ NOT_PROSE = re.compile(r"```.*|:::.*|^:.*|\$\$.*?\$\$|\$[^$]*\$|\{[^}`]*\}`[^`]*
                        r"|\]\([^)]*\)", re.MULTILINE)
 ELSEWHERE = re.compile(r"""(?<![\w.:/])/(?:home|work|root|tmp|Users|private|mnt|content)/"""
                        r"""|[A-Z]:\\+Users|localhost|127\.0\.0\.1""")
+CHECKS = re.compile(r"(?<![\w.])check\(")
+TRAINS = re.compile(r"\bmlleaks_helpers(?:\.models\b|\.data\b| import .*\b(?:models|data)\b)"
+                    r"|\b(?:tensorflow|keras|plotly)\b")
 MEASURED = re.compile(r"\d.*\bon 2 CPU cores, no GPU, no download")
 
 
@@ -80,6 +85,24 @@ def form(notebook):
         yield f"{words} words of prose"
     if lines not in CODE:
         yield f"{lines} visible lines of code"
+    checks = sum(len(CHECKS.findall(cell.source)) for cell in code_cells(notebook))
+    if checks > VERDICTS:
+        yield f"{checks} verdicts, which belong to the evidence"
+
+
+def evidence(notebook, number):
+    """Where a page of evidence is something else, in words."""
+    text = prose(notebook)
+    if not text.startswith(f"(evidence-{number})=\n# Evidence: "):
+        yield f"no label (evidence-{number})= and title at its start"
+    if not re.search(r"\{cite[^}]*\}`[^`]*salem", text, re.IGNORECASE):
+        yield "the paper is not cited"
+    if "new people" not in text.split("\n## ")[0]:
+        yield "what its intervals cover is not said at its start"
+    for found in TRAINS.finditer("\n".join(cell.source for cell in code_cells(notebook))):
+        yield f"more than recordings are read: {found[0]}"
+    if not any(CHECKS.search(cell.source) for cell in code_cells(notebook)):
+        yield "no verdicts"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -90,6 +113,15 @@ def test_hygiene(path):
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_form_of_a_chapter(path):
     assert list(form(read(path))) == []
+
+
+@pytest.mark.parametrize("path", EVIDENCE, ids=lambda path: path.stem)
+def test_form_of_a_page_of_evidence(path):
+    assert list(evidence(read(path), path.stem.split("_")[1])) == []
+
+
+def test_evidence_has_a_page_for_each_section():
+    assert [path.stem.split("_")[1] for path in EVIDENCE] == ["1", "2", "3", "4", "5"]
 
 
 KERNEL = {"name": "python3", "display_name": "Python 3"}
@@ -150,4 +182,37 @@ SOUND = ("# Title\n\n*20 minutes, 9 s on 2 CPU cores, no GPU, no download.*\n\n"
 ])
 def test_form_notices(text, lines, fault):
     found = list(form(notebook("x = 1\n" * lines, text=text)))
+    assert len(found) == (fault is not None) and "".join(found).startswith(fault or "")
+
+
+@pytest.mark.parametrize("calls, faults", [
+    (["check(1, x, data='a')"] * 3, 0),
+    (["check(1, x, data='a')"] * 4, 1),
+    (["for i in (1, 2):\n    display(check(i, x, data='a'))"] * 4, 1),
+    (["recheck(1)", "self.check(1)", "# no checks (none)"] * 4, 0),
+])
+def test_a_chapter_has_few_verdicts(calls, faults):
+    found = list(form(notebook("x = 1\n" * 80, *calls, text=SOUND)))
+    assert len(found) == faults and all("verdicts" in fault for fault in found)
+
+
+EVIDENT = ("(evidence-2)=\n# Evidence: adversaries\n\nOf {cite}`salem2019`. Intervals are "
+           "over seeds, not over new people.\n\n## Figure 1\n\nA table.")
+CHECK = "check(1, mean_interval(over_seeds('location')), data='location')"
+
+
+@pytest.mark.parametrize("sources, text, fault", [
+    ([CHECK], EVIDENT, None),
+    ([CHECK], EVIDENT.replace("evidence-2", "evidence-3"), "no label"),
+    ([CHECK], EVIDENT.replace("# Evidence: a", "# A"), "no label"),
+    ([CHECK], EVIDENT.replace("salem", "others"), "the paper"),
+    ([CHECK], EVIDENT.replace(", not over new people", "") + " new people", "what its intervals"),
+    ([CHECK, "from mlleaks_helpers.models import mlp"], EVIDENT, "more than recordings"),
+    ([CHECK, "from mlleaks_helpers import models"], EVIDENT, "more than recordings"),
+    ([CHECK, "from mlleaks_helpers.data import load"], EVIDENT, "more than recordings"),
+    ([CHECK, "import keras"], EVIDENT, "more than recordings"),
+    (["x = 1"], EVIDENT, "no verdicts"),
+])
+def test_evidence_notices(sources, text, fault):
+    found = list(evidence(notebook(*sources, text=text), "2"))
     assert len(found) == (fault is not None) and "".join(found).startswith(fault or "")
