@@ -186,7 +186,7 @@ def _write(part: Path, x: np.ndarray, y: np.ndarray, archive: Archive) -> None:
         raise ValueError(f"{archive.name} holds values up to {x.max()} and labels from {y.min()} "
                          f"to {y.max()}, and wanted are bits and labels from 1 to "
                          f"{archive.classes}")
-    np.savez_compressed(part, x=x, y=y.astype(np.int64) - 1, classes=_numbers(archive.classes))
+    np.savez_compressed(part, x=x, y=y, classes=_numbers(archive.classes))
 
 
 def _numbers(k: int) -> np.ndarray:
