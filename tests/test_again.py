@@ -21,6 +21,7 @@ def measured(monkeypatch, **changes):
     entry = write(measured_with=OLD, settings=entries.settings(*JOB[:2]) | {"size": 40})
     monkeypatch.setattr(again.measuring, "measure",
                         lambda seen, every_attack: entry["metrics_of_kept"] | changes)
+    monkeypatch.setattr(again.measuring, "factor_table", lambda seen: entry["factors"])
     return entry
 
 
@@ -75,6 +76,33 @@ def test_what_is_not_kept_follows_the_kept_ones_of_its_set_when_adopted(
     measured(monkeypatch, **({"auc_maximum": 0.9} if moves else {}))
     assert again.measure([other, JOB], adopt=adopt) == ([other] if left else [])
     assert (read(*other)["measured_with"] == OLD) == left
+
+
+def test_a_metric_that_is_new_is_measured_on_what_is_kept(monkeypatch):
+    how = write()["settings"] | {"size": 50}
+    entry = write(measured_with=OLD, settings=how)
+    now = entry["metrics_of_kept"] | {"auc_new": 0.75}
+    monkeypatch.setattr(again.measuring, "measure", lambda *_, **__: now)
+    assert again.measure([JOB]) == []
+    assert read()["metrics"]["auc_new"] == read()["metrics_of_kept"]["auc_new"] == 0.75
+    assert read()["of_kept"] == ["auc_new"]
+
+
+def test_what_is_not_kept_and_lacks_a_metric_has_to_be_trained(monkeypatch):
+    other = ("location", "dropout", 1)
+    write(job=("location", "dropout", 0), measured_with=OLD,
+          settings=entries.settings(*JOB[:2]) | {"size": 40})
+    entry = write(job=other, arrays=False, measured_with=OLD)
+    now = entry["metrics_of_kept"] | {"auc_new": 0.75}
+    monkeypatch.setattr(again.measuring, "measure", lambda *_, **__: now)
+    assert again.measure([("location", "dropout", 0), other], adopt=True) == [other]
+
+
+def test_the_factor_table_is_made_anew_on_what_is_kept(monkeypatch):
+    measured(monkeypatch)
+    monkeypatch.setattr(again.measuring, "factor_table", lambda seen: [len(seen.shadows)])
+    again.measure([JOB])
+    assert read()["factors"] == [2]
 
 
 def test_without_a_kept_one_of_its_set_nothing_vouches_for_it(monkeypatch):

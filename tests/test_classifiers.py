@@ -253,7 +253,7 @@ def test_class_trees_look_at_k_posteriors_and_at_the_classes_own():
     shadow, target = unlikely(0), unlikely(1)
     knows, blind = (roc_auc_score(target.member, attack.fit(shadow).score_samples(target))
                     for attack in (ClassTrees(1), ClassTrees(1, predicted=True)))
-    assert knows > 0.95 and blind < 0.7
+    assert knows > 0.95 and blind < 0.85
     one, three = (ClassTrees(k).fit(shadow).classifier_.n_features_in_ for k in (1, 3))
     assert (one, three) == (3, 5)
 

@@ -63,6 +63,10 @@ def test_a_recording_is_what_its_provenance_says(key):
     assert len(seen.shadows) == seen.provenance["settings"]["shadows"]
     assert (seen.random is None) == (name in ("adult", "news"))
     assert (seen.part is None) == (recipe != "stacking")
+    if seen.provenance["settings"].get("references"):
+        assert seen.references.shape == (len(seen.shadows), 2 * kept)
+    else:
+        assert seen.references is None
     if kept == seen.provenance["settings"]["size"]:
         train, test = seen.target.accuracy
         assert train == pytest.approx(seen.provenance["target"]["train"], abs=0.002)
@@ -135,7 +139,7 @@ def write(folder, name="tiny", seed=0, **changes):
     entry = {"set": name, "recipe": "plain", "seed": seed, "command": "make results SET=tiny",
              "target": {"train": 0.9, "test": 0.5}, "metrics": {"auc": seed / 100, "tpr": None}}
     observation = confident()
-    entries.write(entry | changes, to_arrays(observation, [observation], None, None))
+    entries.write(entry | changes, to_arrays(observation, [observation], None, None, None))
     return folder / name / f"plain-{seed}.npz"
 
 
@@ -185,7 +189,7 @@ def test_the_folder_is_the_one_named_at_the_moment(folder, monkeypatch):
     write(folder)
     assert {entry["set"] for entry in measured()} == {"tiny"}
     monkeypatch.delenv("MLLEAKS_RECORDINGS")
-    assert {entry["set"] for entry in measured()} == SETS
+    assert {entry["set"] for entry in measured()} == SETS | {"shoppers-100"}
 
 
 def test_over_seeds_on_the_packages_recordings():
@@ -277,3 +281,36 @@ def test_a_folder_without_recordings_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("MLLEAKS_RECORDINGS", str(tmp_path / "nowhere"))
     with pytest.raises(ValueError, match="no recordings are in .*nowhere: see MLLEAKS_RECORDINGS"):
         recorded("adult")
+
+
+# ---------------------------------------------------------------- the factor table, later metrics
+
+
+def test_the_factor_table_over_seeds(folder, monkeypatch):
+    def row(model, value):
+        return {"shadows": 1, "label": "none", "posteriors": 3, "model": model,
+                "balanced_accuracy": value, "auc": value / 2, "tpr_at_1_percent": None}
+
+    tables = [[row("line", 0.5), row("trees", 0.6)], [row("line", 0.7), row("trees", 0.8)], []]
+    entries = {("a", "plain", seed): {"set": "a", "recipe": "plain", "seed": seed, "factors": table}
+               for seed, table in enumerate(tables)}
+    monkeypatch.setattr(module, "_entries", lambda: entries)
+    line, trees = module.factor_table("a")
+    assert (line["model"], trees["model"], trees["posteriors"]) == ("line", "trees", 3)
+    assert line["balanced_accuracy"].tolist() == [0.5, 0.7]
+    assert trees["auc"].tolist() == [0.3, 0.4] and np.isnan(trees["tpr_at_1_percent"]).all()
+    with pytest.raises(ValueError, match="recipe 'dropout', of which no factor table"):
+        module.factor_table("a", "dropout")
+
+
+def test_seeds_that_lack_a_later_metric_are_left_out(monkeypatch):
+    accuracies = {"train": 0.9, "test": 0.6}
+    entries = {("a", "plain", seed): {"set": "a", "recipe": "plain", "seed": seed,
+                                      "target": accuracies, "metrics": metrics}
+               for seed, metrics in enumerate([{"auc": 0.5}, {"auc": 0.6, "auc_trees": 0.7}])}
+    monkeypatch.setattr(module, "_entries", lambda: entries)
+    assert over_seeds("a", metric="auc").tolist() == [0.5, 0.6]
+    assert over_seeds("a", metric="auc_trees").tolist() == [0.7]
+    assert over_seeds("a", metric="gap") == pytest.approx([0.3, 0.3])
+    with pytest.raises(ValueError, match="measured are train, test, auc, gap, auc_trees"):
+        over_seeds("a", metric="auc_luck")
