@@ -60,7 +60,7 @@ def test_metrics_of_what_is_kept_are_measured_on_that(small, monkeypatch):
     record.make(*JOB)
     seen = recorded.recorded("location", "logistic")
     assert seen.provenance["records_kept"] == len(seen.target) // 2 == 20
-    assert entries.measure(seen.target, seen.shadow)["auc_maximum"] == pytest.approx(
+    assert entries.measure(seen)["auc_maximum"] == pytest.approx(
         seen.provenance["metrics_of_kept"]["auc_maximum"], abs=0.005)
     assert seen.provenance["metrics_of_kept"] != seen.provenance["metrics"]
 
@@ -76,6 +76,7 @@ def test_what_is_whole_and_current_is_not_made_again(small, monkeypatch):
 
 
 def test_other_metrics_train_only_what_is_not_kept(small, monkeypatch, capsys):
+    monkeypatch.setattr(again, "OF_TREES", 100)  # of sixty records, float16 moves trees far
     chosen = "--recipe", "logistic"
     run(monkeypatch, *chosen)
     bytes_before = recorded.file_of(*JOB).read_bytes()
@@ -100,6 +101,7 @@ def test_what_cannot_be_adopted_is_named_and_not_trained(small, monkeypatch):
 
 
 def test_code_that_gives_the_same_is_adopted(small, monkeypatch, capsys):
+    monkeypatch.setattr(again, "OF_TREES", 100)  # of sixty records, float16 moves trees far
     run(monkeypatch, "--recipe", "logistic")
     code_of = entries.code_of
     monkeypatch.setattr(entries, "code_of", lambda module: f"moved {code_of(module)}")
