@@ -262,6 +262,8 @@ def test_more_classes_than_trees_take_as_categories():
     shadow, target = (leaky(seed, n=400, classes=300) for seed in (0, 1))
     scores = ClassTrees().fit(shadow).score_samples(target)
     assert roc_auc_score(target.member, scores) > 0.6
+    few = ClassTrees().fit(leaky(0)).classifier_
+    assert few.is_categorical_.tolist() == [True, False, False, False, False]
 
 
 def test_class_trees_refuse_what_other_attacks_refuse():
