@@ -2,7 +2,7 @@
 
 Posteriors of targets and shadows that `make results` trained come with the package, or lie in the
 folder that `$MLLEAKS_RECORDINGS` names. Reading them takes NumPy only: every attack runs on them
-in milliseconds.
+within seconds.
 """
 
 import copy
