@@ -110,7 +110,7 @@ def fetch_location(part: Path) -> None:
         LOCATION_URL, f"sha256:{LOCATION_SHA256}", fname="location.tgz", path=part.parent
     )
     with tarfile.open(archive) as members:
-        table = np.loadtxt(members.extractfile("bangkok"), np.uint8, delimiter=",", quotechar='"')
+        table = _table(members.extractfile("bangkok"))
     classes = _numbers(table[:, 0].max())
     np.savez(part, x=table[:, 1:], y=table[:, 0].astype(np.int64) - 1, classes=classes)
 
