@@ -1,4 +1,4 @@
-"""No attack that chapters 10 to 12 show lies below the gap attack without the page saying so.
+"""No attack that chapters 11 to 13 show lies below the gap attack without the page saying so.
 
 Each page that shows what a defense leaves says so in the cell `gap-table`, whose `rows` become a
 table. It is run here on the recordings, and compared with a count made otherwise.
@@ -16,9 +16,9 @@ from mlleaks_helpers.recorded import measured, over_seeds
 BOOK = Path(__file__).resolve().parent.parent / "book"
 EVERY = ("plain", "dropout", "stacking")
 SHOWN = {  # which recordings a page shows
-    "10_dropout": ("plain", "dropout"),
-    "11_stacking": ("plain", "stacking"),
-    "12_what_it_costs": EVERY,
+    "11_dropout": ("plain", "dropout"),
+    "12_stacking": ("plain", "stacking"),
+    "13_what_it_costs": EVERY,
     "evidence_5_defenses": EVERY,
 }
 LOCATION = (*EVERY, "logistic", *(f"epochs-{epochs}" for epochs in range(10, 101, 10)))
@@ -41,10 +41,10 @@ def table(page):
 
 
 def expected(page):
-    """The rows of a page's table: all that it shows; chapter 12, that shows more, only Location and
+    """The rows of a page's table: all that it shows; chapter 13, that shows more, only Location and
     where there is something to say."""
     pairs = {(name, recipe) for recipe in SHOWN[page] for name in NAMES if measured(name, recipe)}
-    if page != "12_what_it_costs":
+    if page != "13_what_it_costs":
         return pairs
     return {("location", recipe) for recipe in LOCATION} | {
         pair for pair in pairs if below(*pair, "macro_recall")[0]}
@@ -103,7 +103,7 @@ def test_the_table_is_seen(page):
 
 
 @pytest.mark.parametrize("page, number", [
-    ("10_dropout", "adversary_3"), ("11_stacking", "adversary_3")])
+    ("11_dropout", "adversary_3"), ("12_stacking", "adversary_3")])
 def test_adversary_3_stands_in_the_table_of_the_chapters_that_show_her(page, number):
     assert number.replace("_", " ") in next(iter(table(page).values()))
 

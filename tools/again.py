@@ -104,7 +104,7 @@ def adopt(jobs, in_parallel) -> None:
         dataset = load(name)
         for job in (job for job in jobs if job[0] == name):
             entry, digests = entries.read(*job), entries.digests(*job, dataset)
-            if entry and entry["settings"] == settings(*job[:2]) and (
+            if entry and entry["settings"] == settings(*job) and (
                     entry.get("data") == digests["data"]):
                 entry["trained_with"] = digests["trained_with"]
                 kinds.setdefault(_kind(entry, dataset), {})[job] = entry

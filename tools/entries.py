@@ -34,7 +34,7 @@ def provenance(job: tuple, answers: Answers, kept: int) -> dict:
     return {
         "set": name, "recipe": recipe, "seed": seed,
         "command": f"make results SET={name} RECIPE={recipe} SEED={seed}",
-        "settings": settings(name, recipe), "records_kept": kept,
+        "settings": settings(*job), "records_kept": kept,
         "classes": answers.target.posteriors.shape[1],
         "target": accuracy(answers.target), "shadow": accuracy(answers.shadows[0]),
         "metrics": metrics,
@@ -96,7 +96,7 @@ def to_do(job: tuple, dataset: Dataset) -> str:
 
 def digests(name: str, recipe: str, seed: int, dataset: Dataset) -> dict[str, str]:
     """What an entry made today says of its data, of its training and of its measuring."""
-    how = settings(name, recipe)
+    how = settings(name, recipe, seed)
     kept = records_kept(how["size"], len(dataset.classes)), keeps_posteriors(name, recipe, seed)
     facts = [name, seed, how, kept, digest(dataset), described(dataset.prepare),
              code_of("tools.experiments")]

@@ -32,7 +32,7 @@ DAY = 86_400  # seconds
 
 def make(name: str, recipe: str, seed: int) -> None:
     """Train, ask, measure and record one experiment."""
-    how, dataset = settings(name, recipe), load(name)
+    how, dataset = settings(name, recipe, seed), load(name)
     digests = entries.digests(name, recipe, seed, dataset)
     answers = experiment(dataset, how, seed=seed)
     kept = records_kept(how["size"], len(dataset.classes))

@@ -43,7 +43,7 @@ SHAPES = {  # within a circle of radius 9, each told from the others without its
 def collect(folder) -> list[dict]:
     """The verdicts in all executed notebooks of `folder`, in the order of claims and chapters.
 
-    Each with its page, and its chapter, which is how the notebook's name begins: "3b", or
+    Each with its page, and its chapter, which is how the notebook's name begins: "3", or
     "evidence III-B" for a page of evidence. A verdict that stands on several pages is taken once,
     from the evidence if it is there. Raises ValueError where the pages do not say the same.
     """
