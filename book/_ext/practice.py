@@ -1,0 +1,225 @@
+"""Predictions, quizzes, threat cards and the glossary's tool tips, in HTML that needs no script."""
+
+import re
+
+from docutils import nodes
+from sphinx.transforms import SphinxTransform
+from sphinx.util.docutils import SphinxDirective
+
+CARD = {    # what an adversary may need, on every card in this order
+    "answers": "the target's posteriors",
+    "labels": "the true label of each record she asks about",
+    "structure": "the target's structure and recipe",
+    "same": "labelled data of the target's distribution",
+    "many": "many shadow models",
+    "shadow": "any shadow model at all",
+    "data": "any data at all",
+}
+MARK = re.compile(r"\(([ x])\)\s+")
+
+
+class element(nodes.General, nodes.Element):
+    """An HTML element; other builders see what it holds."""
+
+
+def html(tag, *children, classes=(), **attributes):
+    return element("", *children, tag=tag, classes=list(classes), attributes=attributes)
+
+
+def text(words, tag=nodes.inline, classes=()):
+    return tag("", words, classes=list(classes))
+
+
+def phrase(paragraph):
+    """A paragraph's content where HTML allows no paragraph."""
+    return nodes.inline("", "", *paragraph.deepcopy().children)
+
+
+class Practice(SphinxDirective):
+    has_content = True
+
+    def fresh_id(self):
+        return f"practice-{self.env.new_serialno('practice')}"
+
+    def body(self):
+        self.assert_has_content()
+        return self.parse_content_to_nodes()
+
+    def question(self, body, title):
+        """The legend, and what of the question is more than its first paragraph."""
+        if not body or not isinstance(body[0], nodes.paragraph):
+            raise self.error(f"{self.name}: begin with the question, in a sentence")
+        return [html("legend", text(title, classes=["practice-title"]), nodes.Text(" "),
+                     phrase(body[0])), *body[1:]]
+
+    def choices(self, body):
+        """The blocks before the list of choices, and its items; each begins with a paragraph."""
+        if not body or not isinstance(body[-1], nodes.bullet_list):
+            raise self.error(f"{self.name}: end with the list of choices")
+        items = [item.children for item in body[-1]]
+        if len(items) < 2 or not all(item and isinstance(item[0], nodes.paragraph)
+                                     for item in items):
+            raise self.error(f"{self.name}: two or more choices are needed, each with words")
+        return body[:-1], items
+
+    def radios(self, choices):
+        group = self.fresh_id()
+        for number, choice in enumerate(choices, 1):
+            name = f"{group}-{number}"
+            yield html("div", html("input", type="radio", name=group, ids=[name],
+                                   value=f"{number}. {choice.astext()}", autocomplete="off"),
+                       html("label", phrase(choice), **{"for": name}),
+                       classes=["practice-choice"])
+
+
+class Quiz(Practice):
+    """A question, and a reply to each choice; `(x)` marks the right one."""
+
+    def run(self):
+        question, items = self.choices(self.body())
+        right = [self.unmark(number, item) for number, item in enumerate(items, 1)]
+        if sum(right) != 1:
+            raise self.error(f"quiz: exactly one choice is marked (x), not {sum(right)}")
+        answers = nodes.bullet_list("", *map(self.answer, items, right))
+        return [html(
+            "fieldset", *self.question(question, "Quiz"), *self.radios(item[0] for item in items),
+            html("button", nodes.Text("Check"), type="button", hidden="hidden"),
+            html("div", classes=["practice-reply"], **{"aria-live": "polite"}),
+            html("details", html("summary", nodes.Text("Answers")), answers),
+            classes=["practice", "quiz"])]
+
+    def unmark(self, number, item):
+        """Whether this is the right choice; its mark is taken off."""
+        first = item[0].children[0]
+        mark = isinstance(first, nodes.Text) and MARK.match(first)
+        if not mark:
+            raise self.error(f"quiz: choice {number} must begin with ( ) or (x) and a blank")
+        if len(item) < 2:
+            raise self.error(f"quiz: choice {number} has no reply: an indented paragraph below it")
+        item[0][0] = nodes.Text(first[mark.end():])
+        return mark[1] == "x"
+
+    def answer(self, item, right):
+        reply = [node.deepcopy() for node in item[1:]]
+        if not isinstance(reply[0], nodes.paragraph):
+            reply.insert(0, nodes.paragraph())
+        word = text("Right." if right else "Not quite.", nodes.strong)
+        reply[0].insert(0, [word, nodes.Text(" ")])
+        return nodes.list_item("", nodes.paragraph("", "", phrase(item[0])), *reply)
+
+
+class Predict(Practice):
+    """A guess of the reader's, kept in the browser: one of a list, or with `:number:` a number."""
+
+    required_arguments = 1
+    option_spec = {"number": str}   # noqa: RUF012
+
+    def run(self):
+        body, number = self.body(), self.options.get("number")
+        if number is None:
+            question, items = self.choices(body)
+            fields = self.radios(item[0] for item in items)
+        elif any(isinstance(node, nodes.bullet_list) for node in body):
+            raise self.error("predict: a list of choices or :number:, not both")
+        else:
+            question, fields = body, [self.number(number)]
+        box = html("fieldset", *self.question(question, "Your prediction"), *fields,
+                   html("button", nodes.Text("Clear"), type="button", hidden="hidden"),
+                   html("div", classes=["practice-reply"], **{"aria-live": "polite"}),
+                   classes=["practice", "predict"], **{"data-predict": self.arguments[0]})
+        self.set_source_info(box)
+        return [box]
+
+    def number(self, words):
+        if not words.strip():
+            raise self.error("predict: say after :number: what number is asked for")
+        name = self.fresh_id()
+        return html("div", html("label", nodes.Text(words), **{"for": name}), nodes.Text(" "),
+                    html("input", type="number", step="any", ids=[name], autocomplete="off"),
+                    classes=["practice-choice"])
+
+
+class Predicted(Practice):
+    """The answer to a prediction, with the reader's own before it."""
+
+    required_arguments = 1
+
+    def run(self):
+        said = html("p", nodes.Text("You said: "), html("b"), classes=["said"], hidden="hidden")
+        box = html("div", said, *self.body(),
+                   classes=["practice", "predicted"], **{"data-predict": self.arguments[0]})
+        self.set_source_info(box)
+        return [box]
+
+
+class Threat(Practice):
+    """The threat-model card: fixed lines, those struck that this adversary does not need."""
+
+    required_arguments = 1
+    final_argument_whitespace = True
+    option_spec = {"struck": str}   # noqa: RUF012
+
+    def run(self):
+        struck = [key for key in map(str.strip, self.options.get("struck", "").split(",")) if key]
+        if unknown := [key for key in struck if key not in CARD]:
+            raise self.error(f"threat: unknown in :struck: {', '.join(unknown)}; "
+                             f"there are {', '.join(CARD)}")
+        title = self.fresh_id()
+        lines = nodes.bullet_list("", *(self.line(CARD[key], key in struck) for key in CARD))
+        return [html("div", html("p", text(f"{self.arguments[0]}: what she needs"),
+                                 ids=[title], classes=["practice-title"]),
+                     *self.body(), lines, classes=["practice", "threat"],
+                     role="group", **{"aria-labelledby": title})]
+
+    def line(self, words, struck):
+        content = text(words)
+        if struck:
+            content = html("s", text("not needed: ", classes=["practice-aloud"]), content)
+        return nodes.list_item("", nodes.paragraph("", "", content),
+                               classes=["struck"] if struck else [])
+
+
+class Partners(SphinxTransform):
+    """Each prediction is answered on its page, and each answer was asked for."""
+
+    default_priority = 500
+
+    def apply(self, **kwargs):
+        asked, answered = ({}, {})
+        for box in self.document.findall(element):
+            if key := box["attributes"].get("data-predict"):
+                boxes = asked if "predict" in box["classes"] else answered
+                if key in boxes:
+                    self.complain(box, f"{key}: this id is taken on this page")
+                boxes[key] = box
+        for key in asked.keys() - answered.keys():
+            self.complain(asked[key], f"predict {key}: no predicted {key} on this page")
+        for key in answered.keys() - asked.keys():
+            self.complain(answered[key], f"predicted {key}: no predict {key} on this page")
+
+    def complain(self, box, message):
+        self.document.reporter.error(message, base_node=box)
+
+
+def open_element(self, node):
+    attributes, empty = node["attributes"], node["tag"] == "input"
+    self.body.append(self.starttag(node, node["tag"], "", empty=empty, **attributes))
+
+
+def close_element(self, node):
+    if node["tag"] != "input":
+        self.body.append(f"</{node['tag']}>\n" if node["tag"] not in ("b", "s") else
+                         f"</{node['tag']}>")
+
+
+def nothing(self, node):
+    pass
+
+
+def setup(app):
+    others = dict.fromkeys(["latex", "text", "man", "texinfo"], (nothing, nothing))
+    app.add_node(element, html=(open_element, close_element), **others)
+    for directive in Quiz, Predict, Predicted, Threat:
+        app.add_directive(directive.__name__.lower(), directive)
+    app.add_transform(Partners)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
