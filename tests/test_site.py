@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
+import matplotlib.pyplot as plt
 import plotly.graph_objects as go
 import pytest
 from playwright.sync_api import TimeoutError, sync_playwright
@@ -205,6 +206,70 @@ def test_the_arrow_keys_move_a_figures_slider(browser, tmp_path, monkeypatch):
         box = "document.querySelector('.js-plotly-plot')"
         page.wait_for_function(f"{box}.data[0].y[1] === {active + 1}")
         assert page.evaluate(f"{box}.layout.sliders[0].active") == active
+    page.close()
+
+
+@pytest.fixture
+def flipbooks(tmp_path, monkeypatch):
+    """A page with a slider of three numbers and two buttons, and nothing else."""
+    bundles = []
+    monkeypatch.setattr(plots, "display", lambda bundle, raw: bundles.append(bundle))
+    for values, start in [([0.5, 0.9, 0.99], 0.9), (["recall", "a longer word"], None)]:
+        plots.flipbook(lambda value: plt.plot([0, 1]), values, control="control", start=start,
+                       readout=lambda value: f"at {value}", alt="a line", caption="See.")
+    path = tmp_path / "page.html"
+    path.write_text('<!doctype html><meta name="viewport" content="width=device-width">'
+                    + "".join(bundle["text/html"] for bundle in bundles)
+                    + '<div style="height: 3000px"></div>', encoding="utf-8")
+    return path
+
+
+def seen(page):
+    """For each flipbook: the frame that one sees, and the readout."""
+    return page.evaluate("""() => [...document.querySelectorAll('.flipbook')].map(book => [
+        [...book.querySelectorAll('[role=img]')].flatMap((f, i) => f.checkVisibility() ? [i] : []),
+        book.querySelector('output').innerText])""")
+
+
+def test_a_flipbook_is_moved_by_keys_and_buttons(browser, flipbooks):
+    assert faults(browser, flipbooks) == []
+    page = browser.new_page()
+    page.goto(flipbooks.as_uri())
+    assert seen(page) == [[[1], "at 0.9"], [[0], "at recall"]]
+    slider = page.get_by_role("slider", name="control", exact=True)
+    slider.focus()
+    for key, frame, text in [("ArrowRight", 2, "at 0.99"), ("Home", 0, "at 0.5"),
+                             ("End", 2, "at 0.99"), ("ArrowLeft", 1, "at 0.9")]:
+        page.keyboard.press(key)
+        assert seen(page)[0] == [[frame], text]
+        assert slider.get_attribute("aria-valuetext") == text
+    group = page.get_by_role("group", name="control")
+    group.get_by_role("radio", name="a longer word").check()
+    assert seen(page) == [[[1], "at 0.9"], [[1], "at a longer word"]]
+    page.keyboard.press("ArrowLeft")
+    assert seen(page)[1] == [[0], "at recall"]
+    page.close()
+
+
+def test_a_swipe_over_a_flipbook_scrolls_the_page(browser, flipbooks):
+    page = browser.new_page(has_touch=True, is_mobile=True,
+                            viewport={"width": WIDTHS[1], "height": 600})
+    page.goto(flipbooks.as_uri())
+    finger = page.context.new_cdp_session(page)
+    for kind, y in [("Start", 250), *(("Move", y) for y in range(240, 60, -10)), ("End", None)]:
+        finger.send("Input.dispatchTouchEvent", {
+            "type": f"touch{kind}", "touchPoints": [{"x": 150, "y": y}] if y else []})
+    page.wait_for_function("scrollY > 100", timeout=3_000)
+    page.close()
+
+
+def test_without_javascript_a_flipbook_lists_its_readouts(browser, flipbooks):
+    page = browser.new_page(java_script_enabled=False)
+    page.goto(flipbooks.as_uri())
+    assert page.locator("[role=img]:visible").count() == 2
+    assert page.locator("input:visible").count() == 0
+    page.locator("summary").first.click()
+    assert page.locator("li:visible").all_inner_texts() == ["at 0.5", "at 0.9", "at 0.99"]
     page.close()
 
 
