@@ -99,7 +99,7 @@ $(TESTED): $(READY)
 
 # --all: without it a warning stops only the first of two builds.
 _build/html/index.html: $(EXECUTED) $(COPIED) _build/needs.mk _config.yml _toc.yml \
-		$(wildcard book/_ext/*.py) $(READY)
+		$(wildcard book/_ext/*.py) tools/lessons.py $(READY)
 	@rm -rf $(@D)
 	$(BIN)/jupyter-book build _build/source --path-output . --config _config.yml \
 		--toc "$(CURDIR)/_toc.yml" --all -W --keep-going --quiet

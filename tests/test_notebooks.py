@@ -6,26 +6,24 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from tools import form
+from tools.lessons import is_folded
+
 BOOK = Path(__file__).resolve().parent.parent / "book"
 NOTEBOOKS = sorted(BOOK.glob("*.ipynb"))
-CHAPTERS = [path for path in NOTEBOOKS if path.name[:2].isdigit()]
+LESSONS = [path for path in NOTEBOOKS if path.name[:2].isdigit()
+           and "{lesson}" in path.read_text(encoding="utf-8")]
 EVIDENCE = [path for path in NOTEBOOKS if path.name.startswith("evidence_")]
 
 LINE = 79                       # characters: the width of the code column at 1,300 px
 CELL, FOLDED_CELL = 15, 40      # lines
-WORDS, CODE = range(1_200, 2_601), range(40, 131)
-VERDICTS = 3                    # in a chapter; the pages of evidence have the others
-FOLDED = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
 
 DRAWS = re.compile(r"\bshow\(")
-NOT_PROSE = re.compile(r"```.*|:::.*|^:.*|\$\$.*?\$\$|\$[^$]*\$|\{[^}`]*\}`[^`]*`|<[^>]*>"
-                       r"|\]\([^)]*\)", re.MULTILINE)
 ELSEWHERE = re.compile(r"""(?<![\w.:/])/(?:home|work|root|tmp|Users|private|mnt|content)/"""
                        r"""|[A-Z]:\\+Users|localhost|127\.0\.0\.1""")
 CHECKS = re.compile(r"(?<![\w.])check\(")
 TRAINS = re.compile(r"\bmlleaks_helpers(?:\.models\b|\.data\b| import .*\b(?:models|data)\b)"
                     r"|\b(?:tensorflow|keras)\b")
-MEASURED = re.compile(r"\d.*\bon 2 CPU cores, no GPU, no download")
 
 
 def read(path):
@@ -34,10 +32,6 @@ def read(path):
 
 def code_cells(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
-
-
-def is_folded(cell):
-    return bool(FOLDED & set(cell.metadata.get("tags", ())))
 
 
 def prose(notebook):
@@ -68,28 +62,6 @@ def hygiene(notebook):
         yield f"kernel {kernel!r} in place of python3"
 
 
-def form(notebook):
-    """Where a chapter leaves the form of a chapter, in words."""
-    text = prose(notebook)
-    start = text.split("\n## ")[0]
-    words = len(re.findall(r"[^\W\d_][\w’'-]*", NOT_PROSE.sub(" ", text)))
-    lines = sum(bool(line.strip()) for cell in code_cells(notebook) if not is_folded(cell)
-                for line in cell.source.split("\n"))
-    if not re.match(r"(\([\w-]+\)=\s+)?# ", text):
-        yield "no title at its start"
-    if not MEASURED.search(start):
-        yield "no line such as “25 minutes to read, 40 s on 2 CPU cores, no GPU, no download”"
-    if not re.search(r"\{cite[^}]*\}`[^`]*salem", text, re.IGNORECASE):
-        yield "the paper is not cited"
-    if words not in WORDS:
-        yield f"{words} words of prose"
-    if lines not in CODE:
-        yield f"{lines} visible lines of code"
-    checks = sum(len(CHECKS.findall(cell.source)) for cell in code_cells(notebook))
-    if checks > VERDICTS:
-        yield f"{checks} verdicts, which belong to the evidence"
-
-
 def evidence(notebook, number):
     """Where a page of evidence is something else, in words."""
     text = prose(notebook)
@@ -110,9 +82,9 @@ def test_hygiene(path):
     assert list(hygiene(read(path))) == []
 
 
-@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
-def test_form_of_a_chapter(path):
-    assert list(form(read(path))) == []
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_form_of_a_lesson(path):
+    assert list(form.faults(read(path), int(path.name[:2]))) == []
 
 
 @pytest.mark.parametrize("path", EVIDENCE, ids=lambda path: path.stem)
@@ -166,23 +138,85 @@ def test_hygiene_passes_what_is_sound():
     assert list(hygiene(folded)) == []
 
 
-SOUND = ("# Title\n\n*20 minutes, 9 s on 2 CPU cores, no GPU, no download.*\n\n"
-         "{cite:t}`salem2019`\n" + "word " * 1_500)
+SOUND = """(chapter-2)=
+# 2 · Many shadows
+
+:::{lesson}
+:::
+
+Do many help? {cite:t}`salem2019` say so.
+
+## The claim
+
+:::{predict} many
+How many does she find?
+- all
+:::
+
+:::{threat} Adversary 1
+:struck: many
+She has one.
+:::
+
+:::{predicted} many
+All.
+:::
+""" + 3 * """
+:::{quiz}
+Is it so?
+
+- (x) Yes
+
+  It is.
+:::
+""" + "\n" + "word " * 1_350
 
 
-@pytest.mark.parametrize("text, lines, fault", [
-    (SOUND, 80, None),
-    (SOUND[2:], 80, "no title"),
-    (SOUND.replace("2 CPU", "many"), 80, "no line such as"),
-    (SOUND.replace("salem", "others"), 80, "the paper"),
-    (SOUND[:-2_000], 80, "11"),
-    (SOUND + "word " * 1_500, 80, "30"),
-    (SOUND, 39, "39 visible"),
-    (SOUND, 131, "131 visible"),
+def lesson(*sources, text=SOUND):
+    return notebook(*(sources or ["x = 1\n" * 6] * 4), text=text)
+
+
+@pytest.mark.parametrize("old, new, fault", [
+    ("", "", None),
+    ("(chapter-2)=\n", "", None),
+    ("# 2 ·", "# 3 ·", "its title"),
+    ("# 2 ·", "# 2.", "its title"),
+    ("# 2 ·", "#2 ·", "its title"),
+    (":::{lesson}\n:::\n", "", "no {lesson}"),
+    (":::{lesson}\n:::\n", ":::{lesson}\nShort.\n:::\n", "no {lesson}"),
+    ("Do many", "*20 minutes.* Do many", "20 minutes is typed"),
+    ("Do many", "It runs for 9 s. Do many", "9 s is typed"),
+    ("## The claim", "## The claim\n\n*15 minutes*", None),
+    ("salem", "others", "the paper"),
+    ("word " * 1_350, "word " * 1_161, "1199 words"),
+    ("word " * 1_350, "word " * 1_162, None),
+    ("word " * 1_350, "word " * 1_963, "2001 words"),
+    ("{predict} many", "{predicted} many", "0 of 1 {predict}"),
+    ("{predicted} many", "{predict} many", "0 of 1 {predicted}"),
+    ("{threat}", "{note}", "0 of 1 {threat}"),
 ])
-def test_form_notices(text, lines, fault):
-    found = list(form(notebook("x = 1\n" * lines, text=text)))
+def test_form_notices(old, new, fault):
+    text = SOUND.replace(old, new) if old else SOUND
+    found = list(form.faults(lesson(text=text), 2))
     assert len(found) == (fault is not None) and "".join(found).startswith(fault or "")
+
+
+def test_a_lesson_has_three_quizzes():
+    found = form.faults(lesson(text=SOUND.replace("{quiz}", "{note}", 1)), 2)
+    assert list(found) == ["2 of 3 {quiz}"]
+
+
+@pytest.mark.parametrize("sizes, fault", [
+    ([6] * 4, None),
+    ([7] * 4, "the median visible cell has 7 lines"),
+    ([6] * 4 + [15], None),
+    ([6] * 4 + [16], "the longest visible cell has 16 lines"),
+    ([6] * 11, None),
+    ([6] * 12, "26 minutes to read"),
+])
+def test_a_lesson_is_short(sizes, fault):
+    found = list(form.faults(lesson(*("x = 1\n" * size for size in sizes)), 2))
+    assert found == ([fault] if fault else [])
 
 
 @pytest.mark.parametrize("calls, faults", [
@@ -191,9 +225,116 @@ def test_form_notices(text, lines, fault):
     (["for i in (1, 2):\n    display(check(i, x, data='a'))"] * 4, 1),
     (["recheck(1)", "self.check(1)", "# no checks (none)"] * 4, 0),
 ])
-def test_a_chapter_has_few_verdicts(calls, faults):
-    found = list(form(notebook("x = 1\n" * 80, *calls, text=SOUND)))
+def test_a_lesson_has_few_verdicts(calls, faults):
+    before = "from mlleaks_helpers.claims import check\nx = recheck = self = 1"
+    found = list(form.faults(lesson(before, *calls), 2))
     assert len(found) == faults and all("verdicts" in fault for fault in found)
+
+
+@pytest.mark.parametrize("text, twins", [
+    ("Members and non-members, found and falsely accused; posteriors of the target.", 0),
+    ("A stranger, two strangers, an Outsider.", 3),
+    ("One false\nalarm in a hundred.", 1),
+    ("The confidence vector, probability vectors, a softmax output of the victim model.", 4),
+    ("Estranged; outside; softmax, an output; a model's victim; false, alarmed.", 0),
+    ("`seen.strangers()` are the control.", 0),
+    ("```python\nstrangers(seen)\n```", 0),
+    ("{term}`false alarms <falsely accused>`", 0),
+])
+def test_a_thing_has_one_word(text, twins):
+    assert len(list(form.twins(notebook("strangers(seen)", text=text)))) == twins
+
+
+def test_a_figure_in_words_has_no_twins_either():
+    told = notebook("show()")
+    told.cells[1].metadata["mystnb"] = {"image": {"alt": "Strangers are blue."}}
+    assert len(list(form.twins(told))) == 1
+
+
+@pytest.mark.parametrize("text, typed", [
+    ("Recall is .93.", [".93"]),
+    ("Recall is 0.93 and 1.5 times that.", ["0.93", "1.5"]),
+    ("She finds 12 % of them, or 7.5% or 3 per cent.", ["12", "7.5", "3"]),
+    ("Of 2,500 shoppers, 10 shadows and class 7, in 2019.", []),
+    ("TPR at 1 % FPR, at 0.1 % FPR, a 95 % interval, 5 %, 10 %, 50 %.", []),
+    ("Recall is {glue:text}`recall`, {glue:text}`share` % more.", []),
+    ("The paper has .93 and 12 %.", []),
+    ("It is .93 in Figure 4. It is .91 here.", [".91"]),
+    ("ML-Leaks reports .87. And ours is .88.", [".88"]),
+    ("Others {cite}`shokri2017` have .93.", []),
+    ("See {ref}`Section II <x>`: .93.", []),
+    ("The threshold is `0.9`, or $0.9$, or\n\n$$t = 0.9$$\n\nor so.", []),
+    ("```python\nx = .93\n```", []),
+    ("Python 3.11 is `3.11`.", ["3.11"]),
+    ("The paper says so.\n\n- recall .93\n- precision .91", [".93", ".91"]),
+    ("- the paper: .93\n- ours: .91", [".91"]),
+    ("The paper has .93\nand .94.", []),
+    ("| | ours | the paper |\n|---|---|---|\n| recall | .93 | .91 |", [".93"]),
+    ("| of the paper | .93 |\n|---|---|\n| ours | .91 |", [".91"]),
+    ("1.1 is dated.", ["1.1"]),
+    ("**2.1 How many?** and [2.2 Which?](x) and exercise 2.3", []),
+    ("**3.1 How many?**", ["3.1"]),
+    (":::{image} x.svg\n:width: 100%\n:::", []),
+    (":::{predicted} many\nAbout .93 of them.\n:::", [".93"]),
+    ("[here](page-0.93.html)", []),
+])
+def test_what_a_cell_computes_is_not_typed(text, typed):
+    assert [found.split(" is typed")[0] for found in form.typed_numbers(text, 2)] == typed
+
+
+VISIBLE, REMOVED = (), ("remove-cell",)
+
+
+@pytest.mark.parametrize("cells, names", [
+    ([("x = 1", VISIBLE), ("print(x)", VISIBLE)], []),
+    ([("print(x)", VISIBLE), ("x = 1", VISIBLE)], ["x"]),
+    ([("x = 1", REMOVED), ("print(x)", VISIBLE)], ["x"]),
+    ([("x = 1", ("hide-input",)), ("print(x)", VISIBLE)], ["x"]),
+    ([("x = 1", ("hide-output",)), ("print(x)", VISIBLE)], []),
+    ([("x = 1", REMOVED), ("x = 2\nprint(x)", VISIBLE)], []),
+    ([("x = 1", VISIBLE), ("x = 2", REMOVED), ("print(x)", VISIBLE)], ["x"]),
+    ([("x = 1", VISIBLE), ("x = 2", REMOVED), ("x = 3", VISIBLE), ("print(x)", VISIBLE)], []),
+    ([("x = 1", VISIBLE), ("print(x)", REMOVED), ("print(x)", VISIBLE)], []),
+    ([("import numpy as np", REMOVED), ("np.ones(1)", VISIBLE)], ["np"]),
+    ([("import os.path\nfrom a import b as c\nos, c", VISIBLE)], []),
+    ([("from a import b as c\nb", VISIBLE)], ["b"]),
+    ([("x = x + 1", VISIBLE)], ["x"]),
+    ([("x += 1", VISIBLE)], ["x"]),
+    ([("x = [i for i in range(3) if i]", VISIBLE), ("i", VISIBLE)], ["i"]),
+    ([("{k: v for k, v in y.items()}", VISIBLE)], ["y"]),
+    ([("{a for b in [[1]] for a in b}", VISIBLE)], []),
+    ([("for i in range(3): pass", VISIBLE), ("i", VISIBLE)], []),
+    ([("for i in i: pass", VISIBLE)], ["i"]),
+    ([("def f(a, *b, c=1, **d):\n    e = a\n    return e, b, c, d, f", VISIBLE)], []),
+    ([("def f(a=y): return z", VISIBLE)], ["y", "z"]),
+    ([("def f(): return y\ny = 1", VISIBLE)], []),
+    ([("def f():\n    def g(a): return a, y, b\n    b = 1\n    return g", VISIBLE)], ["y"]),
+    ([("sorted([1], key=lambda a: a + y)", VISIBLE)], ["y"]),
+    ([("[(lambda: i) for i in range(3)]", VISIBLE)], []),
+    ([("class A(B):\n    n = 1\n    def m(self): return self, y", VISIBLE)], ["B", "y"]),
+    ([("with open('a') as f: f", VISIBLE)], []),
+    ([("try: 1\nexcept ValueError as e: e", VISIBLE)], []),
+    ([("(n := 1) + n", VISIBLE)], []),
+    ([("a, (b, *c) = 1, (2, 3)\na, b, c", VISIBLE)], []),
+    ([("match 1:\n    case [a, *b]: a, b\n    case c: c", VISIBLE)], []),
+    ([("x = 1\ndel x\nx", VISIBLE)], ["x"]),
+    ([("%matplotlib inline\nif True:\n    !ls\ndisplay(len('a'))", VISIBLE)], []),
+    ([("f'{x:.{y}f}'", VISIBLE)], ["x", "y"]),
+    ([("n: int = 1\nn", VISIBLE)], []),
+])
+def test_what_a_visible_cell_reads_a_visible_cell_has_bound(cells, names):
+    made = nbformat.v4.new_notebook(cells=[
+        nbformat.v4.new_code_cell(source, metadata={"tags": list(tags)}) for source, tags in cells])
+    found = list(form.hidden_names(made))
+    assert [re.search(r"reads (\w+)", each)[1] for each in found] == names
+
+
+def test_a_hidden_name_is_told_with_its_cell():
+    made = notebook("secret = 1", tags=["remove-cell"])
+    made.cells.append(nbformat.v4.new_code_cell("secret\nother"))
+    assert list(form.hidden_names(made)) == [
+        "the visible cell 'secret' reads secret, which the folded cell 'secret = 1' binds",
+        "the visible cell 'secret' reads other, which nothing binds before"]
 
 
 EVIDENT = ("(evidence-2)=\n# Evidence: adversaries\n\nOf {cite}`salem2019`. Intervals are "
