@@ -144,9 +144,9 @@ def test_without_seeds_it_is_said_how_narrow_the_interval_must_be():
 
 def test_what_is_counted_is_named():
     assert {claim.id: claim.counted for claim in CLAIMS.values() if claim.counted != "seeds"} == {
-        7: "sets", 21: "shadows", 27: "targets", 39: "sets"}
-    got = check(7, Interval(0.9, 0.4, 1), data="made up", seeds=7)
-    assert got.needs.endswith("sets in place of 7")
+        21: "shadows", 27: "targets"}
+    got = check(21, Interval(0.5, 0.3, 0.7), data="made up", seeds=7)
+    assert got.needs.endswith("shadows in place of 7")
 
 
 def test_stand_ins_are_marked(band):

@@ -76,6 +76,32 @@ def test_without_a_hidden_layer_the_input_is_dropped_once():
     assert layers[0].rate == 0.2
 
 
+CNN = ["Conv2D", "MaxPooling2D", "Conv2D", "MaxPooling2D", "Flatten", "Dense", "Dense"]
+
+
+@pytest.mark.parametrize("pixels, places", [(False, (5, 7)), (True, (0, 7))])
+def test_of_images_the_inputs_of_the_fully_connected_layers_are_dropped(pixels, places):
+    layers = dropout(cnn(4, 8), inputs=0.2, hidden=0.4, pixels=pixels)((12, 12, 1), 10).layers
+    found = {place: layer.rate for place, layer in enumerate(layers)
+             if isinstance(layer, L.Dropout)}
+    assert found == dict(zip(places, (0.2, 0.4), strict=True))
+    assert [type(layer).__name__ for place, layer in enumerate(layers)
+            if place not in places] == CNN
+
+
+@pytest.mark.parametrize("pixels, places", [(False, {2: 0.2}), (True, {0: 0.2, 3: 0.4})])
+def test_convolutions_without_a_hidden_layer(pixels, places):
+    def build(shape, classes):
+        model = keras.Sequential([keras.Input(shape), L.Conv2D(2, 3), L.Flatten(),
+                                  L.Dense(classes, "softmax")])
+        model.compile("adam", "sparse_categorical_crossentropy")
+        return model
+
+    layers = dropout(build, inputs=0.2, hidden=0.4, pixels=pixels)((12, 12, 1), 10).layers
+    assert {place: layer.rate for place, layer in enumerate(layers)
+            if isinstance(layer, L.Dropout)} == places
+
+
 def test_a_model_without_an_input_layer_is_dropped_at_both_places_too():
     def build(shape, classes):
         model = keras.Sequential([L.Dense(4), L.Dense(classes, "softmax")])

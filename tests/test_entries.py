@@ -173,7 +173,7 @@ def test_what_an_entry_says():
     whole = provenance(("location", "plain", 4), 40)
     assert whole["metrics_of_kept"] == whole["metrics"] == entry["metrics"]
     assert whole["factors"] == [{"shadows": 2}]
-    of_line = provenance(("mnist", "dropout", 1), 10)  # nothing is kept to run the others on
+    of_line = provenance(("news", "dropout", 1), 10)  # nothing is kept to run the others on
     for kind, seen in (("metrics", made), ("metrics_of_kept", kept)):
         assert of_line[kind] == entries.measure(seen, every_attack=False)
 

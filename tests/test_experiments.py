@@ -128,13 +128,15 @@ def test_a_models_precision_is_its_own(monkeypatch, fails):
     assert keras.config.dtype_policy().name == before == "float32"
 
 
-@pytest.mark.parametrize("defense, batches", [("none", 4), ("dropout", 4), ("stacking", 2)])
+@pytest.mark.parametrize("defense, batches", [
+    ("none", 4), ("dropout", 4), ("pixels", 4), ("stacking", 2)])
 def test_the_rate_decays_over_the_batches_that_a_model_sees(monkeypatch, defense, batches):
     seen = {}
     for name in ("mlp", "cnn"):
         monkeypatch.setattr(experiments, name, lambda name=name, **more: seen.update(more) or name)
     for name in ("dropout", "stacking"):
-        monkeypatch.setattr(experiments, name, lambda build, name=name: f"{name} of {build}")
+        monkeypatch.setattr(experiments, name, lambda build, name=name, **where:
+                            f"{'pixels' if where == {'pixels': True} else name} of {build}")
     how = settings("cifar10", "plain")["target"] | {"epochs": 7, "defense": defense}
     built = builder(how, 400 if batches == 4 else 500)
     assert built == ("cnn" if defense == "none" else f"{defense} of cnn")

@@ -8,6 +8,7 @@ from mlleaks_helpers.interval import (
     Interval,
     around,
     correlation_interval,
+    fixed_sets_correlation,
     fixed_sets_interval,
     mean_interval,
     proportion_interval,
@@ -282,3 +283,75 @@ def test_correlation_interval_covers(rank):
 def test_correlations_that_cannot_be_are_refused(x, y, message):
     with pytest.raises(ValueError, match=message):
         correlation_interval(x, y)
+
+
+# ---------------------------------------------------------------- correlation over fixed sets
+
+MEANS = np.array([[0.0, 0.1], [1.0, 0.9], [2.0, 2.3], [3.0, 2.8], [4.0, 4.4]])
+NOISE = np.array([[-1.0, 0.5, 0.5], [0.2, -0.6, 0.4]])  # of three seeds, in x and in y
+
+
+def of_seeds(size, noise=NOISE, means=MEANS):
+    """One pair of sequences a set, as lists of x and of y."""
+    seeds = means[:, :, None] + size * noise
+    return list(seeds[:, 0]), list(seeds[:, 1])
+
+
+@pytest.mark.parametrize("rank", [False, True])
+def test_without_noise_the_correlation_of_fixed_sets_is_a_point(rank):
+    means = np.array([[0, 0.1], [1, 2.5], [2, 2.3], [3, 2.8]])
+    value = correlation_interval(*means.T, rank=rank).value
+    assert ends(fixed_sets_correlation(*of_seeds(0, means=means), rank=rank)) == pytest.approx(
+        (value,) * 3)
+
+
+def test_the_correlation_of_fixed_sets_is_that_of_the_means_over_seeds():
+    got = fixed_sets_correlation(*of_seeds(0.3))
+    assert got.value == pytest.approx(np.corrcoef(*MEANS.T)[0, 1])
+    assert got.low < got.value < got.high
+
+
+def test_the_correlation_of_fixed_sets_against_draws_one_by_one():
+    x, y = of_seeds(0.4)
+    rng, found = np.random.default_rng(3), []
+    for _ in range(10_000):
+        drawn = []
+        for one, other in zip(x, y, strict=True):
+            spread = np.linalg.cholesky(np.cov(one, other) / 3 + 1e-12 * np.eye(2))
+            error = spread @ rng.standard_normal(2) / np.sqrt(rng.chisquare(2) / 2)
+            drawn.append([one.mean() + error[0], other.mean() + error[1]])
+        found.append(stats.pearsonr(*np.transpose(drawn)).statistic)
+    got = fixed_sets_correlation(x, y)
+    assert (got.low, got.high) == pytest.approx(np.quantile(found, [0.025, 0.975]), abs=0.05)
+
+
+def test_more_noise_and_fewer_seeds_make_the_correlation_of_fixed_sets_less_certain():
+    def low(size, seeds=1):
+        return fixed_sets_correlation(*of_seeds(size, np.tile(NOISE, seeds))).low
+
+    assert low(0.1) > low(0.5) > low(1)
+    assert low(0.5, seeds=4) > low(0.5)
+
+
+def test_seeds_that_move_both_the_same_way_leave_more_of_a_correlation():
+    same, contrary = (fixed_sets_correlation(*of_seeds(0.6, np.stack([NOISE[0], sign * NOISE[0]])))
+                      for sign in (1, -1))
+    assert same.low > contrary.low
+
+
+def test_ranks_over_fixed_sets():
+    x, y = of_seeds(0.2)
+    got = fixed_sets_correlation(x, [np.exp(3 * other) for other in y], rank=True)
+    assert got.value == pytest.approx(1) and got.low < 1
+    assert fixed_sets_correlation(x, [np.exp(3 * other) for other in y]).value < 0.8
+
+
+@pytest.mark.parametrize("x, y, message", [
+    ([[1, 2]] * 3, [[1, 2]] * 3, "at least 4"),
+    ([[1], [2], [3], [4]], [[1], [2], [3], [4]], r"x\[0\] must be at least two"),
+    ([[1, 2]] * 4, [[1, 2]] * 3 + [[1, 2, 3]], r"as many seeds .* \[2, 2, 2, 3\]"),
+    ([[1, 2]] * 4, [[1, 2]] * 4, "x must be finite and vary"),
+])
+def test_correlations_over_fixed_sets_that_cannot_be_are_refused(x, y, message):
+    with pytest.raises(ValueError, match=message):
+        fixed_sets_correlation(x, y)

@@ -6,6 +6,7 @@ What this module reaches by imports is what recordings are made with, and all of
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
@@ -93,7 +94,8 @@ def builder(how: dict, records: int) -> Builder:
         "forest": lambda: classical(RandomForestClassifier(1_000)),
         "logistic": lambda: classical(LogisticRegression(C=1e6, max_iter=1_000)),
     }[how["model"]]()
-    defend = {"none": lambda build: build, "dropout": dropout, "stacking": stacking}
+    defend = {"none": lambda build: build, "dropout": dropout, "stacking": stacking,
+              "pixels": partial(dropout, pixels=True)}
     return defend[how["defense"]](build)
 
 

@@ -22,17 +22,22 @@ RECIPES = ("plain", "dropout", "stacking")
 MORE_RECIPES = {
     "location": (*(f"epochs-{n}" for n in range(10, 101, 10)),
                  "shadows-10", "half", "double", "forest", "logistic"),
-    "cifar100": ("epochs-200",), "shoppers-100": ("shadows-10",),
+    "shoppers-100": ("shadows-10",), "cifar100": ("epochs-200", "pixels"),
+    **dict.fromkeys(("cifar10", "lfw", "mnist", "olivetti"), ("pixels",)),
 }
 TOO_SMALL_TO_STACK = ("lfw", "olivetti")
-# Their models take from a quarter of a minute to ten. The first seeds were trained before shadows
+# Their models take from a quarter of a minute to ten. The first of them were trained before shadows
 # were asked about the target's records, and the later attacks are run on what is kept of them.
 SLOW = ("olivetti", "lfw", "mnist", "cifar10", "cifar100", "news")
 FIRST_SEEDS = 3
-# Ten of what trains in half a minute; of the others as many as there was time for.
-QUICK = ("adult", "location", "olivetti", *(f"retail-{k}" for k in (2, 10, 20, 50, 100)))
-SEEDS = dict.fromkeys(QUICK, 10) | {("cifar10", "plain"): 10}
-SEEDS_OF_MORE_RECIPES, SEEDS_OF_OTHERS = 5, 4
+# Ten of what trains in half a minute, and of Adult, whose attacks point anywhere, twenty; of the
+# others as many as there was time for.
+SEEDS = {
+    **dict.fromkeys(("adult", "location", *(f"retail-{k}" for k in (2, 10, 20, 50, 100))), 10),
+    **{(name, "plain"): 4 for name in SLOW}, ("news", "dropout"): 4,
+    ("adult", "plain"): 20, ("olivetti", "plain"): 10,
+}
+SEEDS_OF_MORE_RECIPES = 5
 VALUES_KEPT = 150_000  # of each part: all records of most sets, 1,500 of CIFAR-100
 
 
@@ -53,10 +58,9 @@ def recipes(name: str) -> tuple[str, ...]:
 
 def seeds(name: str, recipe: str) -> int:
     """How many times an experiment is repeated, with other people in other parts."""
-    if name.startswith("shoppers") or recipe == "epochs-200":
-        return FIRST_SEEDS
-    most = SEEDS.get((name, recipe), SEEDS.get(name, SEEDS_OF_OTHERS))
-    return most if recipe in RECIPES else min(most, SEEDS_OF_MORE_RECIPES)
+    if recipe in RECIPES:
+        return SEEDS.get((name, recipe), SEEDS.get(name, FIRST_SEEDS))
+    return min(SEEDS.get(name, FIRST_SEEDS), SEEDS_OF_MORE_RECIPES)
 
 
 def keeps_posteriors(name: str, recipe: str, seed: int) -> bool:
@@ -64,18 +68,18 @@ def keeps_posteriors(name: str, recipe: str, seed: int) -> bool:
     if name.startswith("shoppers"):
         return False  # anybody can make them
     if recipe == "plain":
-        return seed < (5 if name == "location" else 3)
-    return seed == 0
+        return name == "adult" or seed < (5 if name == "location" else 3)
+    return seed == 0 and recipe != "pixels"
 
 
 def runs_every_attack(name: str, recipe: str, seed: int) -> bool:
     """Whether all attacks are measured, or the line only, for want of posteriors to run them on."""
-    return asks_references(name, seed) or keeps_posteriors(name, recipe, seed)
+    return asks_references(name, recipe, seed) or keeps_posteriors(name, recipe, seed)
 
 
-def asks_references(name: str, seed: int) -> bool:
+def asks_references(name: str, recipe: str, seed: int) -> bool:
     """Whether shadows are asked about the target's records too."""
-    return name not in SLOW or seed >= FIRST_SEEDS
+    return name not in SLOW or seed >= FIRST_SEEDS or (recipe == "dropout" and name in IMAGES)
 
 
 def has_factor_table(recipe: str, seed: int) -> bool:
@@ -106,7 +110,7 @@ def settings(name: str, recipe: str, seed: int = 0) -> dict:
     match recipe.split("-"):
         case ["plain"]:
             pass
-        case ["dropout" | "stacking"]:
+        case ["dropout" | "pixels" | "stacking"]:
             target["defense"] = recipe
         case ["forest" | "logistic"]:
             target["model"] = recipe
@@ -122,6 +126,6 @@ def settings(name: str, recipe: str, seed: int = 0) -> dict:
             more = {recipe for recipes in MORE_RECIPES.values() for recipe in recipes}
             raise ValueError(f"recipe is {recipe!r}: known are {', '.join(RECIPES)} and, for some "
                              f"sets, {', '.join(sorted(more))}")
-    references = {"references": True} if asks_references(name, seed) else {}
+    references = {"references": True} if asks_references(name, recipe, seed) else {}
     return {"size": SIZES[name], "target": target, "shadow": target | shadow,
             "shadows": shadows} | references

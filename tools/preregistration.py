@@ -26,9 +26,9 @@ def counts() -> str:
     words = [f"All {len(CLAIMS)} bands were in git on {_day(first['date'])} (commit "
              f"`{first['commit']}`), before the recordings were complete (commit "
              f"`{first['recorded']}`)."]
-    changed = set()
-    for date in sorted({new.date for _, _, new in later}):
-        today = [number for number, old, new in later if new.date == date and _moved(old, new)]
+    moved, changed = [(new.date, number) for number, old, new in later if _moved(old, new)], set()
+    for date in sorted({date for date, _ in moved}):
+        today = [number for day, number in moved if day == date]
         changed |= set(today)
         words.append(f"On {_day(date)}, with the results known, the number or band changed for "
                      f"{_list(today)}: {len(CLAIMS) - len(changed)} of {len(CLAIMS)} still stood "
