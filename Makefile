@@ -39,7 +39,7 @@ ifneq ($(and $(filter clean,$(MAKECMDGOALS)),$(filter-out clean,$(MAKECMDGOALS))
 $(error run make clean by itself)
 endif
 
-# EXECUTED, TESTED, COPIED: the pages by name, and the stamp of what each chapter needs.
+# EXECUTED, STARTERS, SOLVED, TESTED, COPIED: the pages by name, and the stamp of what each chapter needs.
 ifneq ($(filter-out help bench results graph lab lock clean,$(or $(MAKECMDGOALS),help)),)
 include _build/needs.mk
 endif
@@ -80,11 +80,23 @@ $(READY): requirements.txt tools/set_up.py
 	"$(PYTHON)" tools/set_up.py $(VENV)
 
 # The source of the site: the executed copies of the notebooks, and the other pages as they are.
+EXECUTE = $(PY) -m nbconvert --log-level WARN --to notebook --execute \
+	--ExecutePreprocessor.extra_arguments=--IPKernelApp.log_level=ERROR
+
 $(EXECUTED): $(READY)
 	@mkdir -p "$$(dirname "$@")"
-	$(PY) -m nbconvert --log-level WARN --to notebook --execute \
-		--ExecutePreprocessor.extra_arguments=--IPKernelApp.log_level=ERROR \
-		--output-dir "$$(dirname "$@")" "$(subst _build/source,book,$@)"
+	$(EXECUTE) --output-dir "$$(dirname "$@")" "$(subst _build/source,book,$@)"
+
+# A master of exercises is a page with holes, not executed, and one with solutions, which is.
+$(STARTERS): tools/exercises.py $(READY)
+	@mkdir -p "$$(dirname "$@")"
+	$(PY) -m tools.exercises starter "$(subst _build/source,book,$@)" > "$@"
+
+$(SOLVED): tools/exercises.py $(READY)
+	@mkdir -p "$$(dirname "$@")" _build/solutions
+	$(PY) -m tools.exercises solution "$(subst _build/source/solutions,book/exercises,$@)" \
+		> "$(subst _build/source,_build,$@)"
+	$(EXECUTE) --output-dir "$$(dirname "$@")" "$(subst _build/source,_build,$@)"
 
 MADE := scoreboard preregistration
 $(filter-out $(MADE:%=_build/source/%.md),$(COPIED)):
@@ -98,7 +110,7 @@ $(TESTED): $(READY)
 	@touch "$@"
 
 # --all: without it a warning stops only the first of two builds.
-_build/html/index.html: $(EXECUTED) $(COPIED) _build/needs.mk _config.yml _toc.yml \
+_build/html/index.html: $(EXECUTED) $(STARTERS) $(SOLVED) $(COPIED) _build/needs.mk _config.yml _toc.yml \
 		$(wildcard book/_ext/*.py) tools/lessons.py $(READY)
 	@rm -rf $(@D)
 	$(BIN)/jupyter-book build _build/source --path-output . --config _config.yml \

@@ -44,7 +44,9 @@ case "$*" in
     *nbconvert*)
         echo "execute $last" >> done.log
         env > environment
-        cp "$last" "_build/source/${{last#book/}}" ;;
+        page="${{last#book/}}"
+        cp "$last" "_build/source/${{page#_build/}}" ;;
+    *tools.exercises*) echo "$3 $last" >> done.log; cat "$last" ;;
     *nbval*) echo "verify $last" >> done.log; echo "1 passed"; ! grep -q "NOT THE SAME" "$last" ;;
     *scoreboard*|*preregistration*) echo "made of the verdicts" ;;
     *"pytest -n"*) echo "3 passed in 0.1 s" ;;
@@ -77,8 +79,8 @@ def root(tmp_path):
 def make(root):
     """`make GOAL …` in the small book: what it did, in order of names, and its output."""
     for name in ("Makefile", "tools/needs.py", "tools/set_up.py", "tools/scoreboard.py",
-                 "tools/preregistration.py", "tools/lessons.py", "requirements.txt",
-                 "_config.yml", "_toc.yml"):
+                 "tools/preregistration.py", "tools/lessons.py", "tools/exercises.py",
+                 "requirements.txt", "_config.yml", "_toc.yml"):
         (root / name).parent.mkdir(exist_ok=True)
         shutil.copy(REPOSITORY / name, root / name)
     put(root / "book/a page.md", "Words.")
@@ -231,6 +233,25 @@ def test_what_changed_is_executed_and_verified_again_and_nothing_else(root, make
     put(root / "mlleaks_helpers/recordings/adult/plain-1.json", "{}")
     (root / "tools/scoreboard.py").touch()
     assert make("_build/source/1.ipynb", "_build/source/more/4.ipynb") == []
+
+
+@needs_make
+def test_a_master_is_a_starter_and_an_executed_solution(root, make):
+    make("test")
+    master = root / "book/exercises/5 more.ipynb"
+    put(master, notebook("from mlleaks_helpers.attacks import label_only"))
+    executed = ["execute _build/solutions/5 more.ipynb", "publish",
+                "solution book/exercises/5 more.ipynb"]
+    assert make("book") == [*executed, "starter book/exercises/5 more.ipynb"]
+    assert (root / "_build/source/exercises/5 more.ipynb").read_text() == master.read_text()
+    assert make("test") == ["verify _build/source/solutions/5 more.ipynb"]
+    masks = root / "mlleaks_helpers/attacks/masks.py"
+    masks.write_text(masks.read_text().replace("return 1", "return 2"))
+    assert make("book") == [executed[0], "execute book/2.ipynb", *executed[1:]]
+    assert make("book") == []
+    master.unlink()
+    assert make("book") == ["publish"]
+    assert not list((root / "_build/source").rglob("5 more.ipynb"))
 
 
 @needs_make

@@ -20,6 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("mlleaks_helpers", "tools")
 RECORDED = "mlleaks_helpers.recorded"
+MASTERS, SOLUTIONS = "exercises", "solutions"       # folders of book/ and of the site
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -204,27 +205,41 @@ def write(root=ROOT) -> None:
             sys.exit(f"book/{page.as_posix()}: rename it; in the names of pages, make and the "
                      'shell do without % : ; | = * ? ~ " $ ` and backslashes')
     chapters = [page for page in pages if page.suffix == ".ipynb"]
+    masters = [page for page in chapters if page.parts[0] == MASTERS]
     for chapter in chapters:
         reached = needs(book / chapter, code).items()
         _replace(build / "stamps" / f"{chapter}.needs",
                  "".join(f"{path} {digest}\n" for path, digest in reached))
     _replace(build / "needs.mk", rules(chapters, [page for page in pages if page not in chapters]))
+    here = {*pages, *(Path(SOLUTIONS, *master.parts[1:]) for master in masters)}
     for path in (build / "source").rglob("*"):  # what has left the book leaves the site
-        if path.is_file() and path.relative_to(build / "source") not in pages:
+        if path.is_file() and path.relative_to(build / "source") not in here:
             path.unlink()
 
 
 def rules(chapters, pages) -> str:
-    """Every page of the site by name, blanks and all, and what a chapter hangs on."""
+    """Every page of the site by name, blanks and all, and what a chapter hangs on.
+
+    A master of exercises is two pages: its starter as it is, its solutions executed.
+    """
+    masters = {chapter: Path(SOLUTIONS, *chapter.parts[1:]) for chapter in chapters
+               if chapter.parts[0] == MASTERS}
+    chapters = [chapter for chapter in chapters if chapter not in masters]
     lines = [
         _list("EXECUTED", [f"_build/source/{chapter.as_posix()}" for chapter in chapters]),
-        _list("TESTED", [f"_build/tested/{chapter.as_posix()}.ok" for chapter in chapters]),
+        _list("STARTERS", [f"_build/source/{master.as_posix()}" for master in masters]),
+        _list("SOLVED", [f"_build/source/{page.as_posix()}" for page in masters.values()]),
+        _list("TESTED", [f"_build/tested/{page.as_posix()}.ok"
+                         for page in [*chapters, *masters.values()]]),
         _list("COPIED", [f"_build/source/{page.as_posix()}" for page in pages]),
     ]
-    for chapter in map(Path.as_posix, chapters):
-        source, stamp = f"_build/source/{chapter}", f"_build/stamps/{chapter}.needs"
+    for chapter, page in [*((chapter, chapter) for chapter in chapters), *masters.items()]:
+        chapter, page = chapter.as_posix(), page.as_posix()
+        source, stamp = f"_build/source/{page}", f"_build/stamps/{chapter}.needs"
         lines.append(f"{_name(source)}: {_name('book/' + chapter)} {_name(stamp)}")
-        lines.append(f"{_name(f'_build/tested/{chapter}.ok')}: {_name(source)}")
+        lines.append(f"{_name(f'_build/tested/{page}.ok')}: {_name(source)}")
+    lines += [f"{_name('_build/source/' + page)}: {_name('book/' + page)}"
+              for page in map(Path.as_posix, masters)]
     lines += [f"{_name('_build/source/' + page)}: {_name('book/' + page)}"
               for page in map(Path.as_posix, pages)]
     return "\n".join(lines) + "\n"
