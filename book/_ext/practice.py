@@ -1,8 +1,10 @@
 """Predictions, quizzes, threat cards and the glossary's tool tips, in HTML that needs no script."""
 
+import functools
 import re
 
 from docutils import nodes
+from docutils.parsers.rst import directives
 from sphinx.transforms import SphinxTransform
 from sphinx.util.docutils import SphinxDirective
 
@@ -19,7 +21,7 @@ MARK = re.compile(r"\(([ x])\)\s+")
 
 
 class element(nodes.General, nodes.Element):
-    """An HTML element; other builders see what it holds."""
+    """An HTML element."""
 
 
 def html(tag, *children, classes=(), **attributes):
@@ -55,7 +57,7 @@ class Practice(SphinxDirective):
     def choices(self, body):
         """The blocks before the list of choices, and its items; each begins with a paragraph."""
         if not body or not isinstance(body[-1], nodes.bullet_list):
-            raise self.error(f"{self.name}: end with the list of choices")
+            raise self.error(f"{self.name}: the list of choices must be there, and come last")
         items = [item.children for item in body[-1]]
         if len(items) < 2 or not all(item and isinstance(item[0], nodes.paragraph)
                                      for item in items):
@@ -112,12 +114,14 @@ class Predict(Practice):
     """A guess of the reader's, kept in the browser: one of a list, or with `:number:` a number."""
 
     required_arguments = 1
-    option_spec = {"number": str}   # noqa: RUF012
+    option_spec = {"number": directives.unchanged_required}   # noqa: RUF012
 
     def run(self):
         body, number = self.body(), self.options.get("number")
         if number is None:
             question, items = self.choices(body)
+            if any(len(item) > 1 for item in items):
+                raise self.error("predict: a choice is one paragraph; the answer is in predicted")
             fields = self.radios(item[0] for item in items)
         elif any(isinstance(node, nodes.bullet_list) for node in body):
             raise self.error("predict: a list of choices or :number:, not both")
@@ -131,8 +135,6 @@ class Predict(Practice):
         return [box]
 
     def number(self, words):
-        if not words.strip():
-            raise self.error("predict: say after :number: what number is asked for")
         name = self.fresh_id()
         return html("div", html("label", nodes.Text(words), **{"for": name}), nodes.Text(" "),
                     html("input", type="number", step="any", ids=[name], autocomplete="off"),
@@ -157,7 +159,7 @@ class Threat(Practice):
 
     required_arguments = 1
     final_argument_whitespace = True
-    option_spec = {"struck": str}   # noqa: RUF012
+    option_spec = {"struck": directives.unchanged}   # noqa: RUF012
 
     def run(self):
         struck = [key for key in map(str.strip, self.options.get("struck", "").split(",")) if key]
@@ -185,17 +187,19 @@ class Partners(SphinxTransform):
     default_priority = 500
 
     def apply(self, **kwargs):
-        asked, answered = ({}, {})
+        asked, answered = {}, {}
         for box in self.document.findall(element):
             if key := box["attributes"].get("data-predict"):
                 boxes = asked if "predict" in box["classes"] else answered
                 if key in boxes:
                     self.complain(box, f"{key}: this id is taken on this page")
                 boxes[key] = box
-        for key in asked.keys() - answered.keys():
-            self.complain(asked[key], f"predict {key}: no predicted {key} on this page")
-        for key in answered.keys() - asked.keys():
-            self.complain(answered[key], f"predicted {key}: no predict {key} on this page")
+        for key in asked:
+            if key not in answered:
+                self.complain(asked[key], f"predict {key}: no predicted {key} on this page")
+        for key in answered:
+            if key not in asked:
+                self.complain(answered[key], f"predicted {key}: no predict {key} on this page")
 
     def complain(self, box, message):
         self.document.reporter.error(message, base_node=box)
@@ -208,18 +212,59 @@ def open_element(self, node):
 
 def close_element(self, node):
     if node["tag"] != "input":
-        self.body.append(f"</{node['tag']}>\n" if node["tag"] not in ("b", "s") else
-                         f"</{node['tag']}>")
+        self.body.append(f"</{node['tag']}>")
+
+
+def plain(self, node):
+    """In print and in plain text: what it holds, unless that is for the script alone."""
+    if "hidden" in node["attributes"]:
+        raise nodes.SkipNode
 
 
 def nothing(self, node):
     pass
 
 
+@functools.cache
+def definitions(env, builder, glossary):
+    """What a page of terms says of each, by the term's anchor, without links and anchors in it."""
+    found = {}
+    for item in env.get_and_resolve_doctree(glossary, builder).findall(nodes.definition_list_item):
+        said = item.children[-1].deepcopy()
+        for link in list(said.findall(nodes.reference)):
+            link.parent.replace(link, link.children)
+        for node in said.findall(nodes.Element):
+            node["ids"] = []
+        found |= {name: said.children for term in item.findall(nodes.term) for name in term["ids"]}
+    return found
+
+
+def linked_terms(doctree):
+    for link in doctree.findall(nodes.reference):
+        if any("std-term" in node["classes"] for node in link.findall(nodes.inline)):
+            yield link.get("refid") or link["refuri"].rpartition("#")[2]
+
+
+def add_definitions(app, pagename, templatename, context, doctree):
+    """The definitions of the terms that a page links to, hidden at its end."""
+    env, builder = app.env, app.builder
+    pages = {anchor: page for (kind, _), (page, anchor) in env.domains["std"].objects.items()
+             if kind == "term"}
+    linked = sorted(set(linked_terms(doctree)) & pages.keys()) if doctree else []
+    tips = [html("div", *[node.deepcopy() for node in definitions(env, builder, pages[name])[name]],
+                 ids=[f"tip-{name}"], role="tooltip", hidden="hidden", classes=["practice-tip"])
+            for name in linked]
+    context["body"] = context.get("body", "") + "".join(
+        builder.render_partial(tip)["fragment"] for tip in tips)
+    if any(tip.next_node(nodes.math) for tip in tips):
+        env.domains["math"].data["has_equations"][pagename] = True    # and so MathJax is loaded
+
+
 def setup(app):
-    others = dict.fromkeys(["latex", "text", "man", "texinfo"], (nothing, nothing))
+    others = dict.fromkeys(["latex", "text", "man", "texinfo"], (plain, nothing))
     app.add_node(element, html=(open_element, close_element), **others)
     for directive in Quiz, Predict, Predicted, Threat:
         app.add_directive(directive.__name__.lower(), directive)
     app.add_transform(Partners)
+    app.connect("html-page-context", add_definitions, priority=400)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

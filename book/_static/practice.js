@@ -43,40 +43,74 @@
     const [button, reply] = ["button", ".practice-reply"].map((part) => box.querySelector(part));
     const said = all(".predicted").filter(({ dataset }) => dataset.predict === id)
       .map((answer) => answer.querySelector(".said"));
-    const chosen = () => inputs.find((input) =>
-      input.type === "number" ? input.value : input.checked);
+    const isNumber = ({ type }) => type === "number";
+    const chosen = () => inputs.find((input) => isNumber(input) ? input.value : input.checked);
+    const choose = (value) => inputs.forEach((input) => {
+      if (isNumber(input)) input.value = value;
+      else input.checked = input.value === value;
+    });
     const show = () => {
       const input = chosen();
-      button.hidden = !input;
       const words = input ? "Noted. It comes back with the answer, further down." : "";
       if (reply.textContent !== words) reply.textContent = words;   // said once, not at each key
+      button.hidden = !input;
       said.forEach((line) => {
         line.hidden = !input;
-        if (input) line.querySelector("b").replaceChildren(
-          ...(input.type === "number" ? [input.value] : copy(input.labels[0].childNodes)));
+        line.querySelector("b").replaceChildren(
+          ...(!input ? [] : isNumber(input) ? [input.value] : copy(input.labels[0].childNodes)));
       });
     };
     const change = () => { remember(key, chosen()?.value ?? ""); show(); };
-    const kept = remember(key);
-    inputs.forEach((input) => {
-      if (input.type === "number") input.value = kept ?? "";
-      else input.checked = input.value === kept;
-      input.addEventListener("input", change);
-    });
-    button.addEventListener("click", () => {
-      inputs.forEach((input) => {
-        if (input.type === "number") input.value = "";
-        else input.checked = false;
-      });
-      change();
-      inputs[0].focus();
-    });
+    inputs.forEach((input) => input.addEventListener("input", change));
+    button.addEventListener("click", () => { choose(""); change(); inputs[0].focus(); });
+    choose(remember(key) ?? "");
     show();
+    return show;
   };
 
-  addEventListener("DOMContentLoaded", async () => {
+  // A definition stands below its link, or above where there is no room, until one turns away.
+  const place = (tip, link) => {
+    document.body.append(tip);
+    tip.hidden = false;
+    const { left, top, bottom } = link.getBoundingClientRect();
+    const below = bottom + tip.offsetHeight <= innerHeight || top < tip.offsetHeight;
+    const room = document.documentElement.clientWidth - tip.offsetWidth;
+    tip.style.left = `${scrollX + Math.max(0, Math.min(left, room))}px`;
+    tip.style.top = `${scrollY + (below ? bottom : top - tip.offsetHeight)}px`;
+  };
+
+  const define = () => {
+    let open, timer;
+    const hide = () => {
+      clearTimeout(timer);
+      if (open) open.hidden = true;
+    };
+    const show = (tip, link) => { hide(); place(tip, link); open = tip; };
+    all(".practice-tip").forEach((tip) => {
+      const links = all(`a[href$="#${tip.id.slice(4)}"]:has(.std-term)`);
+      const focused = (link) => link.matches(":focus-visible");
+      const leave = () => { if (!links.some(focused)) timer = setTimeout(hide, 300); };
+      tip.addEventListener("pointerenter", () => clearTimeout(timer));
+      tip.addEventListener("pointerleave", leave);
+      links.forEach((link) => {
+        link.setAttribute("aria-describedby", tip.id);
+        link.addEventListener("pointerenter", ({ pointerType }) =>
+          pointerType !== "touch" && show(tip, link));
+        link.addEventListener("pointerleave", leave);
+        link.addEventListener("focus", () => focused(link) && show(tip, link));
+        link.addEventListener("blur", hide);
+      });
+    });
+    addEventListener("keydown", ({ key }) => key === "Escape" && hide());
+  };
+
+  addEventListener("DOMContentLoaded", () => {
     all(".quiz").forEach(quiz);
-    await window.MathJax?.startup?.promise;   // what is copied is to be typeset
-    all(".predict").forEach(predict);
+    const shown = all(".predict").map(predict);
+    define();
+    addEventListener("load", async () => {   // what was copied before it was typeset
+      await window.MathJax?.startup?.promise;
+      shown.forEach((show) => show());
+    });
   });
 })();
