@@ -31,7 +31,7 @@ help:
 	@echo "make bench   many models at once against one after the other"
 	@echo "make results record the paper's experiments anew where stale (SET= RECIPE= SEED= ADOPT=1)"
 	@echo "make graph   which helper imports which"
-	@echo "make lab     open the chapters in JupyterLab"
+	@echo "make lab     open chapters and exercises in JupyterLab, in the folder lab, yours to change"
 	@echo "make lock    pin requirements.in anew"
 	@echo "make clean   remove _build"
 
@@ -65,8 +65,10 @@ results: $(READY)
 graph: $(READY)
 	@$(PY) tools/needs.py --graph
 
-lab: $(READY)
-	$(PY) -m jupyterlab book
+lab:
+	$(MAKE) book
+	$(PY) -m tools.notebooks --lend _build/notebooks lab
+	$(PY) -m jupyterlab lab
 
 lock: $(READY)
 	$(PY) -m pip install --quiet uv
@@ -98,7 +100,7 @@ $(SOLVED): tools/exercises.py $(READY)
 		> "$(subst _build/source,_build,$@)"
 	$(EXECUTE) --output-dir "$$(dirname "$@")" "$(subst _build/source,_build,$@)"
 
-MADE := scoreboard preregistration
+MADE := scoreboard preregistration status
 $(filter-out $(MADE:%=_build/source/%.md),$(COPIED)):
 	@mkdir -p "$$(dirname "$@")" && cp "$(subst _build/source,book,$@)" "$@"
 
@@ -110,11 +112,20 @@ $(TESTED): $(READY)
 	@touch "$@"
 
 # --all: without it a warning stops only the first of two builds.
-_build/html/index.html: $(EXECUTED) $(STARTERS) $(SOLVED) $(COPIED) _build/needs.mk _config.yml _toc.yml \
-		$(wildcard book/_ext/*.py) tools/lessons.py $(READY)
+_build/html/index.html: $(EXECUTED) $(STARTERS) $(SOLVED) $(COPIED) _build/notebooks/.made \
+		_build/needs.mk _config.yml _toc.yml $(wildcard book/_ext/*.py) tools/lessons.py $(READY)
 	@rm -rf $(@D)
 	$(BIN)/jupyter-book build _build/source --path-output . --config _config.yml \
 		--toc "$(CURDIR)/_toc.yml" --all -W --keep-going --quiet
+
+# What the download buttons give and JupyterLab opens: the same notebooks, made to work alone.
+_build/notebooks/.made: $(EXECUTED) $(STARTERS) $(SOLVED) $(COPIED) _build/needs.mk _config.yml \
+		tools/notebooks.py tools/lessons.py tools/form.py $(READY)
+	$(PY) -m tools.notebooks _build/source $(@D)
+	@touch $@
+
+_build/status.md: $(EXECUTED) $(SOLVED) _build/needs.mk tools/status.py tools/lessons.py $(READY)
+	$(PY) -m tools.status _build/source > $@
 
 # The verdicts out of the executed chapters, and the pages that are made of them.
 _build/claims.json: $(EXECUTED) _build/needs.mk tools/scoreboard.py $(READY)

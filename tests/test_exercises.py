@@ -78,7 +78,7 @@ def sources(made):
 
 
 def test_the_starter_has_a_hole_and_no_answer():
-    made = exercises.starter(small(), "02_many")
+    made = exercises.starter(small())
     assert sources(made)["c3"] == '''def share(members):
     """The share of members, between 0 and 1."""
     # YOUR CODE HERE
@@ -87,19 +87,18 @@ def test_the_starter_has_a_hole_and_no_answer():
                                                      "c5", "c7"]
     told = made["cells"][4]["metadata"]["nbgrader"]
     assert told == graded("hole", "ex-2-1") and "wrong" not in json.dumps(made)
-    assert sources(made)["overview"] == ("*20 minutes in all · {doc}`Lesson </02_many>` · "
-                                         "{doc}`Solutions </solutions/02_many>`*")
+    assert sources(made)["overview"] == ":::{work}\n:::" and exercises.minutes(made) == 20
 
 
 def test_the_solution_is_the_master_without_markers():
-    made = exercises.solution(small(), "02_many")
+    made = exercises.solution(small())
     assert sources(made)["c3"] == '''def share(members):
     """The share of members, between 0 and 1."""
     total = len(members)
     return sum(members) / total'''
     assert sources(made)["c0"] == "# Solutions 2 · Shares\n\nYou need nothing."
     assert sources(made)["c8"] == "Because." and "wrong" not in json.dumps(made)
-    assert "</exercises/02_many>" in sources(made)["overview"]
+    assert sources(made)["overview"] == ":::{work}\n:::"
 
 
 def test_neither_changes_the_master_nor_keeps_what_was_run():
@@ -108,7 +107,7 @@ def test_neither_changes_the_master_nor_keeps_what_was_run():
     master.cells[2].metadata.execution = {"shell.execute_reply": "2026-01-01T10:00:00Z"}
     before = copy.deepcopy(master)
     for make in exercises.starter, exercises.solution:
-        given = make(master, "02_many")["cells"][3]
+        given = make(master)["cells"][3]
         assert (given["outputs"], given["execution_count"], given["metadata"]) == ([], None, {})
     assert master == before
 
@@ -133,7 +132,7 @@ def test_commands_write_notebooks(tmp_path):
                               capture_output=True, check=True)
         made = nbformat.reads(done.stdout, as_version=4)
         nbformat.validate(made)
-        assert sources(made) == sources(make(small(), "02_many"))
+        assert sources(made) == sources(make(small()))
 
 
 # ---------------------------------------------------------------- faults
@@ -265,7 +264,7 @@ def without_holes(lines):
 @of_each_master
 def test_a_starter_is_the_master_outside_its_holes(path):
     master = json.loads(path.read_text(encoding="utf-8"))
-    made = exercises.starter(master, path.stem)
+    made = exercises.starter(master)
     kept = [cell for cell in master["cells"] if "answer" not in cell["metadata"].get("tags", ())]
     mine = [cell for cell in made["cells"] if cell["id"] != "overview"]
     assert [cell["id"] for cell in mine] == [cell["id"] for cell in kept]

@@ -48,6 +48,7 @@ case "$*" in
         cp "$last" "_build/source/${{page#_build/}}" ;;
     *tools.exercises*) echo "$3 $last" >> done.log; cat "$last" ;;
     *nbval*) echo "verify $last" >> done.log; echo "1 passed"; ! grep -q "NOT THE SAME" "$last" ;;
+    *tools.notebooks*) mkdir -p _build/notebooks ;;
     *scoreboard*|*preregistration*) echo "made of the verdicts" ;;
     *"pytest -n"*) echo "3 passed in 0.1 s" ;;
 esac
@@ -80,7 +81,8 @@ def make(root):
     """`make GOAL …` in the small book: what it did, in order of names, and its output."""
     for name in ("Makefile", "tools/needs.py", "tools/set_up.py", "tools/scoreboard.py",
                  "tools/preregistration.py", "tools/lessons.py", "tools/exercises.py",
-                 "requirements.txt", "_config.yml", "_toc.yml"):
+                 "tools/notebooks.py", "tools/form.py", "tools/status.py", "requirements.txt",
+                 "_config.yml", "_toc.yml"):
         (root / name).parent.mkdir(exist_ok=True)
         shutil.copy(REPOSITORY / name, root / name)
     put(root / "book/a page.md", "Words.")

@@ -38,16 +38,16 @@ TAKES = re.compile(r"^\*(\d+) minutes · importance: (high|medium|low)\*$", re.M
 # ---------------------------------------------------------------- what is made
 
 
-def starter(master, name: str) -> dict:
-    """The master with holes, without answers; `name` is that of its file, without its ending."""
+def starter(master) -> dict:
+    """The master with holes, without answers."""
     made = _without_outputs(master)
     made["cells"] = [cell for cell in made["cells"] if "answer" not in tags(cell)]
     for cell in cells(made, "code"):
         cell["source"] = filled(source(cell), STUB)
-    return _with_line(made, name, f"{{doc}}`Solutions </solutions/{name}>`")
+    return _with_line(made)
 
 
-def solution(master, name: str) -> dict:
+def solution(master) -> dict:
     """The master as it was meant: without markers, and not executed yet."""
     made = _without_outputs(master)
     for cell in made["cells"]:
@@ -57,7 +57,7 @@ def solution(master, name: str) -> dict:
         else:
             text = re.sub(r"^\([\w-]+\)=\n", "", text, flags=re.MULTILINE)
             cell["source"] = re.sub(r"\A# Exercises\b", "# Solutions", text)
-    return _with_line(made, name, f"{{doc}}`Exercises </exercises/{name}>`")
+    return _with_line(made)
 
 
 def filled(code: str, body: str) -> str:
@@ -83,10 +83,10 @@ def _without_outputs(master):
     return made
 
 
-def _with_line(made, name, other):
-    line = f"*{minutes(made)} minutes in all · {{doc}}`Lesson </{name}>` · {other}*"
+def _with_line(made):
+    """The page says under its title what it takes."""
     made["cells"].insert(1, {"cell_type": "markdown", "id": "overview", "metadata": {},
-                             "source": line})
+                             "source": ":::{work}\n:::"})
     return made
 
 
@@ -233,7 +233,7 @@ def main(what, *paths) -> int:
             for said in found or [sound]:
                 print(f"{path.name}: {said}", flush=True)
         return bool(bad)
-    made = {"starter": starter, "solution": solution}[what](read(paths[0]), Path(paths[0]).stem)
+    made = {"starter": starter, "solution": solution}[what](read(paths[0]))
     print(json.dumps(made, indent=1, ensure_ascii=False))
     return 0
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import statistics
 import sys
@@ -116,6 +117,15 @@ def seconds(code) -> float | None:
     times = [datetime.fromisoformat(time) for cell in code
              for time in cell["metadata"].get("execution", {}).values()]
     return (max(times) - min(times)).total_seconds() if times else None
+
+
+def takes(found: Facts) -> str:
+    """“9 minutes to read · 4 s to run on 2 CPU cores, no GPU, no download”."""
+    read_in = f"{found.minutes} minute{'s' * (found.minutes != 1)} to read"
+    if found.seconds is None:
+        return read_in
+    return (f"{read_in} · {max(1, round(found.seconds))} s to run on {os.cpu_count()} CPU cores, "
+            "no GPU, no download")
 
 
 def read(path) -> dict:

@@ -1,42 +1,60 @@
-"""The line under a lesson's title: what it takes, computed, and where its practice is."""
+"""The lines under titles: what a lesson or its exercises take, computed, and where the rest is."""
 
-import os
 from pathlib import Path
 
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.util.docutils import SphinxDirective
 
-from tools.lessons import facts, read
+from tools.exercises import minutes
+from tools.lessons import facts, read, takes
 
-PRACTICE = "exercises"
-
-
-def takes(found) -> str:
-    """“9 minutes to read · 4 s to run on 2 CPU cores, no GPU, no download”."""
-    read_in = f"{found.minutes} minute{'s' * (found.minutes != 1)} to read"
-    if found.seconds is None:
-        return read_in
-    return (f"{read_in} · {max(1, round(found.seconds))} s to run on {os.cpu_count()} CPU cores, "
-            "no GPU, no download")
+PRACTICE, SOLUTIONS, MADE = "exercises", "solutions", "_notebooks"
 
 
-class Lesson(SphinxDirective):
+class Line(SphinxDirective):
+    """A paragraph: what the page takes, and links."""
+
+    def line(self, takes, *links):
+        line = nodes.paragraph("", "", nodes.emphasis(text=takes), classes=["lesson"])
+        for link in links:
+            line += [nodes.Text(" · "), link]
+        return [line]
+
+    def page(self, name, text):
+        return addnodes.pending_xref(
+            "", nodes.inline(text=text), refdomain="std", reftype="doc",
+            reftarget=f"/{name}", refexplicit=True, refwarn=True)
+
+    def path(self):
+        return Path(self.env.doc2path(self.env.docname))
+
+
+class Lesson(Line):
     """`:::{lesson}` with nothing in it."""
 
     def run(self):
-        path = Path(self.env.doc2path(self.env.docname))
-        line = nodes.paragraph(classes=["lesson"])
-        line += nodes.emphasis(text=takes(facts(read(path))))
+        path = self.path()
         practice = f"{PRACTICE}/{path.stem}"
-        if (Path(self.env.srcdir) / f"{practice}.ipynb").exists():
-            line += nodes.Text(" · ")
-            line += addnodes.pending_xref(
-                "", nodes.inline(text="practice"), refdomain="std", reftype="doc",
-                reftarget=f"/{practice}", refexplicit=True, refwarn=True)
-        return [line]
+        is_there = (Path(self.env.srcdir) / f"{practice}.ipynb").exists()
+        return self.line(takes(facts(read(path))),
+                         *([self.page(practice, "practice")] if is_there else []))
+
+
+class Work(Line):
+    """`:::{work}`, which the tools put on the pages of exercises and of solutions."""
+
+    def run(self):
+        path = self.path()
+        other = {PRACTICE: SOLUTIONS, SOLUTIONS: PRACTICE}[path.parent.name]
+        address = f"../{MADE}/{self.env.docname}.ipynb"
+        download = nodes.raw("", f'<a href="{address}" download>download the notebook</a> '
+                             "or open it with <code>make lab</code>", format="html")
+        return self.line(f"{minutes(read(path))} minutes in all", self.page(path.stem, "lesson"),
+                         self.page(f"{other}/{path.stem}", other), download)
 
 
 def setup(app):
     app.add_directive("lesson", Lesson)
+    app.add_directive("work", Work)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
