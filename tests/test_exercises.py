@@ -202,8 +202,9 @@ def test_a_stub_that_passes_is_named():
 def test_what_is_given_runs_once_and_bodies_leave_nothing_behind(tmp_path):
     log = tmp_path / "log"
     given = f"half = [1, 0]\nwith open({str(log)!r}, 'a') as file:\n    file.write('given ')\nx = 1"
-    wrong = [{"source": "global x\nx = 2\nreturn 0.5", "hint": "how many"}]
-    made = small(given=given, wrong=wrong, check=CHECK + "\nassert x == 1, 'x is 1'")
+    wrong = [{"source": "global x, left\nx = left = 2\nreturn 0.5", "hint": "how many"}]
+    made = small(given=given, wrong=wrong, check=CHECK + "\nassert x == 1, 'x is 1'\n"
+                 "assert 'left' not in globals(), 'nothing is left'")
     assert list(exercises.faults(made, 2)) == []
     assert log.read_text() == "given "
 
@@ -222,6 +223,14 @@ def test_two_holes_may_share_a_check():
                   "c3b", nbgrader=graded("hole", "ex-2-1b", wrong=[
                       {"source": "return x", "hint": "twice"}]))
     made.cells.insert(4, second)
+    assert list(exercises.faults(made, 2)) == []
+
+
+def test_a_hole_may_have_two_checks():
+    made = small(check="assert share([1, 1, 0, 0]) == 0.5, 'one half'",
+                 wrong=[{"source": "return 0.5", "hint": "how many"}])
+    made.cells.insert(6, code("assert share([1]) == 1, 'how many'", "c5b",
+                              nbgrader=graded("check", "check-2-1b", points=1)))
     assert list(exercises.faults(made, 2)) == []
 
 
