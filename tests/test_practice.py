@@ -211,8 +211,9 @@ def press(page, *keys):
 
 def visible(locator):
     """The texts that one sees, in plain letters, with or without a typeset formula."""
-    return [re.sub(r"\\[()]|\s+(?=[.?])", "", unicodedata.normalize("NFKC", " ".join(text.split())))
-            for text in locator.filter(visible=True).all_inner_texts()]
+    texts = [unicodedata.normalize("NFKC", " ".join(text.split()))
+             for text in locator.filter(visible=True).all_inner_texts()]
+    return [re.sub(r"\\[()]|\s+(?=[.?](\s|$))", "", text) for text in texts]
 
 
 # ---------------------------------------------------------------- the site

@@ -74,8 +74,8 @@
     tip.hidden = false;
     const { left, top, bottom } = link.getBoundingClientRect();
     const below = bottom + tip.offsetHeight <= innerHeight || top < tip.offsetHeight;
-    const room = document.documentElement.clientWidth - tip.offsetWidth;
-    tip.style.left = `${scrollX + Math.max(0, Math.min(left, room))}px`;
+    const room = document.documentElement.clientWidth - tip.offsetWidth - 8;
+    tip.style.left = `${scrollX + Math.max(8, Math.min(left, room))}px`;
     tip.style.top = `${scrollY + (below ? bottom : top - tip.offsetHeight)}px`;
   };
 
