@@ -8,6 +8,7 @@ from html import escape, unescape
 from pathlib import Path
 
 from docutils import nodes
+from sphinx import addnodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 FOLDED = {"input": "code", "output": "output", "all": "code and output",
@@ -126,7 +127,7 @@ def card(app, pagename, title, text):
 # ---------------------------------------------------------------- the search
 
 SILENT = (nodes.section, nodes.title, nodes.literal_block, nodes.raw, nodes.math_block,
-          nodes.comment)
+          nodes.comment, addnodes.glossary)
 SEARCH = Path(__file__).with_name("search.js").read_text(encoding="utf-8")
 CLAIM = re.compile(r'<details class="claim" id="(claim-(\d+))">(.*?)</details>', re.S)
 

@@ -3,12 +3,11 @@
 (() => {
   const SHOWN = 25, BEFORE = 60, EXCERPT = 200;
   const ALSO = {   // what readers type, and what the book says
-    gdpr: "general data protection regulation",
+    gdpr: "general data protection regulation", colab: "run it", binder: "run it",
     cite: "how to cite", citation: "how to cite", bibtex: "how to cite",
     "my model": "your own keras model", "my own model": "your own keras model",
-    "own data": "your own keras model",
-    "false alarm": "falsely accused", fpr: "false positive rate", tpr: "true positive rate",
-    victim: "target", confidence: "posterior", softmax: "posterior",
+    "false alarm": "falsely accused", victim: "target",
+    "confidence vector": "posterior", "probability vector": "posterior", softmax: "posterior",
   };
 
   const stemmer = new Stemmer();
