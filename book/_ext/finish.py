@@ -15,6 +15,7 @@ FOLDED = {"input": "code", "output": "output", "all": "code and output",
           "input+output": "code and output"}
 IMAGE = re.compile(r'<img [^>]*?src="((?:\.\./)*_images/([^"]+))"[^>]*?>')
 READABLE = 0.41   # of a picture's width at 144 dpi: 11-point labels are then 9 pixels high
+MATHJAX = "tex-mml-chtml.js"
 LETTERS = 160     # of a description
 
 
@@ -126,8 +127,8 @@ def card(app, pagename, title, text):
 
 # ---------------------------------------------------------------- the search
 
-SILENT = (nodes.section, nodes.title, nodes.literal_block, nodes.raw, nodes.math_block,
-          nodes.comment, addnodes.glossary)
+SILENT = (nodes.section, nodes.title, nodes.literal_block, nodes.raw, nodes.math,
+          nodes.math_block, nodes.comment, addnodes.glossary)
 SEARCH = Path(__file__).with_name("search.js").read_text(encoding="utf-8")
 CLAIM = re.compile(r'<details class="claim" id="(claim-(\d+))">(.*?)</details>', re.S)
 
@@ -149,7 +150,8 @@ def sections(page, doctree):
         yield page, title, anchor, section[0].astext(), " ".join(prose(section).split())
     for item in doctree.findall(nodes.definition_list_item):
         if item[0].get("ids"):
-            yield page, title, item[0]["ids"][0], item[0].astext(), item[-1].astext()
+            names = ", ".join(term.astext() for term in item.findall(nodes.term))
+            yield page, title, item[0]["ids"][0], names, " ".join(prose(item[-1]).split())
     for raw in doctree.findall(nodes.raw):
         for anchor, number, html in CLAIM.findall(raw.astext()):
             text = re.sub(r"\s+", " ", unescape(re.sub("<.*?>", " ", html))).strip()
@@ -163,6 +165,9 @@ def finish(app, pagename, templatename, context, doctree):
         return
     app.finish_sections += sections(f"{pagename}.html", doctree)
     sources = {name: Path(app.srcdir, source) for source, name in app.builder.images.items()}
+    if 'class="math' not in context["body"]:   # asked for by what other builders would show
+        context["script_files"][:] = [script for script in context["script_files"]
+                                      if MATHJAX not in str(getattr(script, "filename", ""))]
     context["body"] = enlarge(repair(context["body"]), sources)
     title = re.sub("<.*?>", "", context["title"])
     context["metatags"] += "\n" + card(app, pagename, title, described(doctree))
