@@ -10,6 +10,7 @@ import re
 import shutil
 import sys
 from pathlib import Path
+from posixpath import dirname, join, normpath
 
 import yaml
 from bs4 import BeautifulSoup
@@ -22,17 +23,27 @@ section.page { break-before: page; } section.page:first-of-type { break-before: 
 
 def order(toc: dict) -> list[str]:
     """The pages of a table of contents, from the root on."""
-    return [toc["root"], *(chapter["file"] for part in toc["parts"]
-                           for chapter in part["chapters"] if "file" in chapter)]
+    def files(entries):
+        for entry in entries:
+            yield entry["file"]
+            yield from files(entry.get("sections", ()))
+    return [toc["root"], *(file for part in toc["parts"] for file in files(part["chapters"]))]
 
 
 def renamed(link: str, page: str, pages: list[str]) -> str:
     """Where a link of a page leads within the book."""
-    path, _, anchor = link.partition("#")
-    target = page if not path else path.removesuffix(".html")
-    if target not in pages or re.match(r"[a-z]+:", link):
+    if re.match(r"[a-z]+:", link):
         return link
+    path, _, anchor = link.partition("#")
+    target = beside(page, path).removesuffix(".html") if path else page
+    if target not in pages:
+        return beside(page, path)
     return f"#{slug(target)}" + f"-{anchor}" * bool(anchor)
+
+
+def beside(page: str, path: str) -> str:
+    """A path that a page gives, from the folder of the first page."""
+    return normpath(join(dirname(page), path))
 
 
 def slug(page: str) -> str:
@@ -46,6 +57,9 @@ def article(html: str, page: str, pages: list[str]):
         node["id"] = f"{slug(page)}-{node['id']}"
     for node in found.find_all("a", href=True):
         node["href"] = renamed(node["href"], page, pages)
+    for node in found.find_all("img", src=True):
+        if not re.match(r"[a-z]+:", node["src"]):
+            node["src"] = beside(page, node["src"])
     for node in found.find_all("svg"):   # what is referred to within a drawing was renamed, too
         for part in node.find_all(True):
             for name, value in part.attrs.items():
