@@ -9,11 +9,15 @@ from tools.pdf import main, order, renamed, whole
 PAGES = ["intro", "one", "more/two"]
 
 
-def test_the_order_is_that_of_the_table_of_contents():
+def test_the_order_is_that_of_the_table_of_contents(tmp_path):
+    (tmp_path / "made").mkdir()
+    for name in "ba":
+        (tmp_path / "made" / f"{name}.html").touch()
     toc = {"root": "intro", "parts": [
         {"chapters": [{"file": "one", "sections": [{"file": "more/two"}]}, {"file": "three"}]},
-        {"chapters": [{"file": "four"}]}]}
-    assert order(toc) == ["intro", "one", "more/two", "three", "four"]
+        {"chapters": [{"file": "four"}, {"glob": "made/*"}]}]}
+    assert order(toc, tmp_path) == ["intro", "one", "more/two", "three", "four", "made/a",
+                                    "made/b"]
 
 
 @pytest.mark.parametrize("link, page, there", [

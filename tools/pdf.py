@@ -21,11 +21,13 @@ PAPER = """@page { size: A4; margin: 18mm 16mm; }
 section.page { break-before: page; } section.page:first-of-type { break-before: auto; }"""
 
 
-def order(toc: dict) -> list[str]:
+def order(toc: dict, html: Path) -> list[str]:
     """The pages of a table of contents, from the root on."""
     def files(entries):
         for entry in entries:
-            yield entry["file"]
+            yield from [entry["file"]] if "file" in entry else sorted(
+                path.relative_to(html).with_suffix("").as_posix()
+                for path in html.glob(entry["glob"] + ".html"))
             yield from files(entry.get("sections", ()))
     return [toc["root"], *(file for part in toc["parts"] for file in files(part["chapters"]))]
 
@@ -98,7 +100,7 @@ def main(html: Path, pdf: Path) -> None:
         sys.exit("A PDF needs Chromium or Google Chrome, and there is none on PATH.")
     if not (html / "intro.html").is_file():
         sys.exit(f"A PDF needs the published book in {html}: make book")
-    pages = order(yaml.safe_load(Path("_toc.yml").read_text(encoding="utf-8")))
+    pages = order(yaml.safe_load(Path("_toc.yml").read_text(encoding="utf-8")), html)
     source = html / "whole.html"   # beside the pages, whose pictures and styles it uses
     source.write_text(whole(html, pages), encoding="utf-8")
     try:
