@@ -21,13 +21,14 @@ book test: export JUPYTER_CONFIG_DIR = $(OURS)/jupyter
 book test: export JUPYTER_DATA_DIR = $(OURS)/jupyter
 book test: export JUPYTER_RUNTIME_DIR = $(OURS)/jupyter
 
-.PHONY: help book test bench results graph lab lock clean FORCE
+.PHONY: help book pdf test bench results graph lab lock clean FORCE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make book    execute the chapters and publish them to _build/html/index.html"
 	@echo "make test    the same, then run every test"
+	@echo "make pdf     the published book in one file, _build/ml-leaks.pdf (needs Chromium)"
 	@echo "make bench   many models at once against one after the other"
 	@echo "make results record the paper's experiments anew where stale (SET= RECIPE= SEED= ADOPT=1)"
 	@echo "make graph   which helper imports which"
@@ -54,6 +55,9 @@ book: _build/html/index.html _build/claims.json
 test: book $(TESTED)
 	$(PY) -m ruff check
 	$(PY) -m pytest -n 2 --dist loadfile tests
+
+pdf: book
+	$(PY) -m tools.pdf _build/html _build/ml-leaks.pdf
 
 bench: $(READY)
 	$(PY) -m benchmarks.many

@@ -120,12 +120,13 @@ this.querySelectorAll('[role=img]').forEach((frame, i) => {
   if (!frame.hidden) readout.value = frame.dataset.readout;
 });
 if (control.type == 'range') control.setAttribute('aria-valuetext', readout.value);"""
+_PHONE = 5.6     # inches that need not scroll there
 _WIDEST = 110    # pixels an inch of the drawing: 11-point labels are then as large as the text
 _SMALLEST = 61   # and no smaller than 9 pixels on a phone, where a wider drawing scrolls
 
 
 def flipbook(draw, values, *, control: str, readout, alt: str, start=None, caption: str = "",
-             figsize: tuple[float, float] = (5.6, 3.6)) -> None:
+             figsize: tuple[float, float] = (_PHONE, 3.6)) -> None:
     """Show the drawing of each value, one at a time, with a control that turns the pages.
 
     `draw(value)` draws with matplotlib on `plt.gca()`, in `figsize` inches; 5.6 fit a phone.
@@ -175,7 +176,8 @@ def _frame(draw, value, figsize, salt) -> str:
                  flags=re.S)
     used = set(re.findall(r"#(\w+)", svg))
     svg = re.sub(r' id="([^"]+)"', lambda it: it[0] if it[1] in used else "", svg)
-    svg = re.sub(r' d="[^"]*"', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]), svg)
+    svg = re.sub(r' transform="rotate\(-?0 [^"]*"', "", svg)
+    svg = re.sub(r' (?:d|x|y)="[^"]*"', lambda it: re.sub(r"(\.\d\d)\d+", r"\1", it[0]), svg)
     svg = re.sub(r"'DejaVu Sans'[^;\"]*", "sans-serif", svg)
     svg = re.sub(r' (?:width|height)="[\d.]+pt"', "", svg, count=2)
     style = (f"display: block; width: 100%; min-width: {_SMALLEST * figsize[0]:.0f}px; "
@@ -192,11 +194,12 @@ def _book(values, frames, readouts, start, control, alt, caption, key, width) ->
         f'<div role="img" aria-label="{escape(alt)}" data-readout="{escape(text)}"'
         f"{' hidden' * (i != start)}>{frame}</div>"
         for i, (frame, text) in enumerate(zip(frames, readouts, strict=True)))
+    scrolls = ' tabindex="0"' * (width > _PHONE)   # else the keyboard could not
     listed = "".join(f"<li>{escape(text)}</li>" for text in readouts)
     return "\n".join([
         f'<figure class="flipbook" style="margin: 1em 0; max-width: {_WIDEST * width:.0f}px" '
         f'oninput="{escape(_TURN)}">',
-        f'<div style="background: white; overflow-x: auto">\n{pages}\n</div>', turn,
+        f'<div style="background: white; overflow-x: auto"{scrolls}>\n{pages}\n</div>', turn,
         f'<output aria-live="polite" style="display: block">{escape(readouts[start])}</output>',
         "<noscript><style>.flipbook-control { display: none !important }</style>",
         f"<details><summary>{escape(control)}, one by one</summary><ul>{listed}</ul></details>",

@@ -144,6 +144,8 @@ def test_a_flipbook_leaves_no_figure_open_and_takes_the_size_asked_for(shown):
     html = shown[0]["text/html"]
     assert not plt.get_fignums()
     assert html.count('viewBox="0 0 504 216"') == 3
+    flip()
+    assert ' tabindex="0"' in html and " tabindex" not in shown[1]["text/html"]
     assert "max-width: 770px" in html and "min-width: 427px" in html
     with pytest.raises(ZeroDivisionError):
         flip(draw=lambda value: plt.plot([1 / 0]))

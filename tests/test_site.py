@@ -5,9 +5,10 @@ import os
 import re
 import shutil
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 from urllib.request import url2pathname
 
+import axe_playwright_python
 import matplotlib.pyplot as plt
 import plotly.graph_objects as go
 import pytest
@@ -21,6 +22,8 @@ WIDTHS = 1300, 390
 CHROMIUMS = ["chromium", "chromium-browser", "google-chrome",
              "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"]
 
+AXE = next(Path(axe_playwright_python.__file__).parent.rglob("axe.min.js"))
+
 DRAWN = """() => [...document.querySelectorAll('.plotly-figure')]
   .every(figure => figure.querySelector('.main-svg .trace, .main-svg .hm'))"""
 
@@ -31,7 +34,8 @@ FAULTS = r"""() => {
   const prose = document.querySelector('article')?.cloneNode(true);
   prose?.querySelectorAll('pre, code, script, .math').forEach(node => node.remove());
   return [
-    ...all('img').filter(i => !i.alt.trim()).map(i => `no alt text: ${i.src.slice(0, 99)}`),
+    ...all('img:not(.logo__image)').filter(i => !i.alt.trim())
+      .map(i => `no alt text: ${i.src.slice(0, 99)}`),
     ...all('img').filter(i => i.complete && !i.naturalWidth).map(i => `not loaded: ${i.src}`),
     ...all('.plotly-figure').filter(f => !f.ariaLabel?.trim()).map(() => 'figure without label'),
     ...all('.math').filter(m => !m.querySelector('mjx-container')).map(m => `raw: ${m.innerText}`),
@@ -146,6 +150,20 @@ def faults(browser, path):
     return found
 
 
+def barriers(browser, path, mode, width):
+    """What axe finds serious or critical on a page with everything unfolded."""
+    page = browser.new_page(color_scheme=mode, viewport={"width": width, "height": 900})
+    page.goto(path.as_uri())
+    page.evaluate(SETTLED)
+    page.wait_for_timeout(100)
+    page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
+    page.add_script_tag(path=AXE)
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    page.close()
+    return [f"{one['id']}: {one['nodes'][0]['html'][:100]}" for one in found
+            if one["impact"] in ("serious", "critical") or one["id"] == "empty-table-header"]
+
+
 def test_the_book_is_built():
     if not PAGES:
         skip_or_fail("_build/html is not there: make book")
@@ -155,6 +173,102 @@ def test_the_book_is_built():
 @pytest.mark.parametrize("name", PAGES)
 def test_page(browser, name):
     assert faults(browser, HTML / name) == []
+
+
+@pytest.mark.parametrize("mode, width", [("light", WIDTHS[0]), ("dark", WIDTHS[1])])
+@pytest.mark.parametrize("name", PAGES)
+def test_nobody_is_kept_out(browser, name, mode, width):
+    assert barriers(browser, HTML / name, mode, width) == []
+
+
+SOUND = '<!doctype html><html lang="en"><title>A page</title><main>'
+
+
+@pytest.mark.parametrize("fault, html", [
+    ("", "<h1>Sound</h1>"), ("button-name", "<button></button>"),
+    ("color-contrast", '<p style="color: #999">pale</p>'),
+    ("empty-table-header", "<table><tr><th></th><td>a</td></tr></table>")])
+def test_barriers_are_noticed(browser, tmp_path, fault, html):
+    path = tmp_path / "page.html"
+    path.write_text(SOUND + html, encoding="utf-8")
+    found = barriers(browser, path, "light", WIDTHS[0])
+    assert [one.split(":")[0] for one in found] == [fault] * bool(fault)
+
+
+@needs_book
+@pytest.mark.parametrize("name", [name for name in PAGES
+                                  if name not in ("search.html", "genindex.html")])
+def test_a_page_is_described(name):
+    html = (HTML / name).read_text(encoding="utf-8")
+    facts = dict(re.findall(r'<meta (?:name|property)="([\w:]+)" content="(.*?)">', html))
+    assert 20 < len(facts["description"]) <= 165 and facts["og:description"]
+    assert facts["og:title"] and "<" not in facts["og:title"]
+    assert (HTML / facts["og:image"]).is_file() and "og:url" not in facts
+    assert '<link rel="icon" href="_static/logo.svg"' in html
+
+
+@needs_book
+@pytest.mark.parametrize("name", PAGES)
+def test_what_is_folded_says_what_it_is(name):
+    html = (HTML / name).read_text(encoding="utf-8")
+    assert not any(words in html for words in ("Toggle hidden content", "Show code cell"))
+    bars = set(re.findall(r'<p class="collapsed admonition-title">(.*?)</p>', html))
+    assert bars <= {"Show the plot's code", "Show the plot&#x27;s code", "Show code",
+                    "Show output", "Show code and output"}
+
+
+@needs_book
+def test_pictures_have_captions_sizes_and_a_full_view(browser):
+    html = (HTML / "intro.html").read_text(encoding="utf-8")
+    assert re.search(r'<figure.*?<a class="full-size" href="(_images/.*?)"><img width="\d+" height='
+                     r'"\d+".*?src="\1".*?<figcaption>.*?Each square.*?</figcaption>', html, re.S)
+
+
+@needs_book
+@pytest.mark.parametrize("name", PAGES)
+def test_labels_of_pictures_are_readable_on_a_phone(browser, name):
+    page = browser.new_page(viewport={"width": WIDTHS[1], "height": 900})
+    page.goto((HTML / name).as_uri())
+    small = page.evaluate("""() => [
+        ...[...document.querySelectorAll('a.full-size img[width]')].filter(image =>
+            image.checkVisibility() && 22 * image.clientWidth / image.getAttribute('width') < 8.9),
+        ...[...document.querySelectorAll('.flipbook svg')].filter(svg => svg.checkVisibility()
+            && 11 * svg.clientWidth / svg.viewBox.baseVal.width < 8.9)
+        ].map(node => node.outerHTML.slice(0, 200))""")
+    assert small == []
+    page.close()
+
+
+@needs_book
+def test_formulas_are_no_tab_stops_and_load_only_where_they_are(browser):
+    for path in (HTML / name for name in PAGES):
+        html = path.read_text(encoding="utf-8")
+        assert ("tex-mml-chtml" in html) == ('class="math ' in html), path.name
+    page = browser.new_page()
+    page.goto((HTML / "notation.html").as_uri())
+    page.evaluate(SETTLED)
+    assert page.locator("mjx-container").count() > 20
+    assert page.locator('mjx-container[tabindex="0"]').count() == 0
+    page.close()
+
+
+@needs_book
+def test_the_site_carries_no_dead_weight():
+    files = [path for path in HTML.rglob("*") if path.is_file()]
+    assert not [path for path in files if path.suffix == ".map" or "locales" in path.parts]
+
+
+@needs_book
+def test_a_dark_page_prints_light(browser):
+    page = browser.new_page(color_scheme="dark")
+    page.goto((HTML / "intro.html").as_uri())
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate("document.documentElement.dataset.theme") == "light"
+    assert page.locator("details:not([open]):visible").count() == 0
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.close()
 
 
 @needs_book
@@ -177,10 +291,33 @@ def test_dark_mode_follows_the_system(browser):
 
 
 @needs_book
-def test_search_finds_the_paper_from_a_file(browser):
+@pytest.mark.parametrize("typed, first", [
+    ("membership inference", "Glossary › membership inference"),
+    ("my own model", "The ML-Leaks book"), ("GDPR", "1 · What a model remembers"),
+    ("TPR at 1% FPR", "TPR"), ("LiRA", "LiRA"), ("threshold", "threshold"),
+    ("claim 15", "Scoreboard › Claim 15"), ("dropout", "Dropout"),
+    ("differential privacy", "Glossary › differential privacy")])
+def test_the_search_finds_what_readers_type(browser, typed, first):
     page = browser.new_page()
-    page.goto((HTML / "search.html").as_uri() + "?q=membership")
-    page.wait_for_selector("#search-results li a")
+    noise = []
+    page.on("console", lambda message: message.type == "error" and noise.append(message.text))
+    page.on("pageerror", lambda error: noise.append(str(error)))
+    page.goto(f"{(HTML / 'search.html').as_uri()}?q={quote(typed)}")
+    page.wait_for_selector("#search-results [role=status]")
+    results = page.locator("#search-results li")
+    assert 1 <= results.count() <= 25
+    assert first.lower() in results.first.inner_text().lower()
+    assert len(results.first.locator("p").inner_text()) > 30
+    assert list(dead_links(page.evaluate("[...document.links].map(link => link.href)"))) == []
+    assert noise == []
+    page.close()
+
+
+@needs_book
+def test_a_search_in_vain_says_so(browser):
+    page = browser.new_page()
+    page.goto((HTML / "search.html").as_uri() + "?q=zzqq")
+    page.get_by_text("No section has these words.").wait_for()
     page.close()
 
 
