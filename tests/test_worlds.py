@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from mlleaks_helpers.data import Dataset, split
+from mlleaks_helpers.data import Dataset, random_records, split
 from mlleaks_helpers.models import mlp, worlds
 from mlleaks_helpers.models.worlds import _trained
 
@@ -88,11 +88,29 @@ def test_a_target_alone():
     assert world.shadows == () and len(world.target) == 40
 
 
+def test_the_target_answers_the_extra_records_and_the_rest_stays_as_it_is():
+    """Answers are the target's, in the order asked, whatever else is asked of whom."""
+    alone, = worlds(mlp(4), VOTES, seeds=[1], shadows=2, **SMALL)
+    extra = np.concatenate([random_records(VOTES, 7, seed=3), VOTES.x[:3]])
+    [asked] = worlds(mlp(4), VOTES, seeds=[1], shadows=2, query=extra, **SMALL)
+    assert alone.random is None and asked.random.shape == (10, 3)
+    for again, seen in zip((asked.target, *asked.shadows), (alone.target, *alone.shadows),
+                           strict=True):
+        np.testing.assert_allclose(again.posteriors, seen.posteriors, atol=1e-6)
+        np.testing.assert_array_equal(again.member, seen.member)
+    parts = split(VOTES, size=20, seed=1)
+    [own] = worlds(mlp(4), VOTES, seeds=[1], shadows=2, query=parts.target_out.x[::-1], **SMALL)
+    np.testing.assert_allclose(own.random, own.target.posteriors[20:][::-1], atol=1e-6)
+
+
 @pytest.mark.parametrize("change, message", [
     ({"size": 23}, "size is 23: votes has 90 records, .* from 1 to 22"),
     ({"shadows": -1}, "shadows must be at least 0, got -1"),
     ({"epochs": 0}, "epochs must be at least 1, got 0"),
     ({"seeds": []}, "seeds must name at least one world"),
+    ({"query": RECORDS[0]}, r"query must be at least one record of shape \(12,\) like those of "
+                            r"votes, got shape \(12,\)"),
+    ({"query": RECORDS[:0]}, r"query must be at least one record .*got shape \(0, 12\)"),
 ])
 def test_bad_input_is_named(change, message):
     with pytest.raises(ValueError, match=message):
