@@ -4,7 +4,6 @@
 with a slider or buttons to turn the pages. Nothing here knows of models or attacks.
 """
 
-import json
 import re
 from hashlib import sha256
 from html import escape
@@ -20,22 +19,6 @@ MEMBER = "#d55e00"  # Okabe and Ito's palette: told apart with every kind of col
 NON_MEMBER = "#0072b2"
 OTHERS = ["#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#5b5b5b"]
 COLORS = [NON_MEMBER, MEMBER, *OTHERS]
-
-# plotly, from the bottom up: slider, axis, curves, legend, buttons. Nothing meets on a phone.
-_AXIS = {"automargin": True, "gridcolor": "#e4e4e4", "zerolinecolor": "#e4e4e4"}
-TEMPLATE = {"layout": {
-    "colorway": COLORS,
-    "font": {"size": 14},
-    "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
-    "margin": {"l": 16, "r": 16, "t": 24, "b": 16},
-    "paper_bgcolor": "white",
-    "plot_bgcolor": "white",
-    "sliderdefaults": {"pad": {"t": 48}},
-    "updatemenudefaults": {"type": "buttons", "direction": "right", "pad": {"b": 52},
-                           "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom"},
-    "xaxis": _AXIS,
-    "yaxis": _AXIS,
-}}
 
 
 def use_style() -> None:
@@ -90,25 +73,6 @@ def roc_curves(curves, log=False, ax=None, *, floor=1e-3):
     ax.set(xlim=(floor if log else 0, 1), ylim=(floor if log else 0, 1.01))
     ax.legend(loc="best" if log else "lower right")
     return ax
-
-
-def show(fig, *, alt: str, height: int = 440) -> None:
-    """Show a plotly figure, with `alt` for whoever cannot see it.
-
-    JupyterLab draws plotly's own JSON. The book gets HTML without a script to run, the same at
-    every execution: the figure as data, and `alt` as the text where there is no JavaScript.
-    Sliders, buttons and legends have their places: give them content, not positions.
-    """
-    if not alt.strip():
-        raise ValueError("alt must say what the figure shows, got an empty text")
-    fig.update_layout(height=height, template=TEMPLATE)
-    figure = fig.to_json()
-    payload = figure.replace("</", "<\\/")
-    html = (f'<div class="plotly-figure" role="img" aria-label="{escape(alt)}" '
-            f'style="min-height: {height}px"><p>{escape(alt)}</p>'
-            f'<script type="application/json">{payload}</script></div>')
-    display({"application/vnd.plotly.v1+json": json.loads(figure), "text/html": html,
-             "text/plain": f"Figure: {alt}"}, raw=True)
 
 
 # What the control of a flipbook does. It stands in the page, so that JupyterLab, Colab and the

@@ -6,7 +6,6 @@ from html import unescape
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
-import plotly.graph_objects as go
 import pytest
 
 from mlleaks_helpers import plots
@@ -20,22 +19,6 @@ def shown(monkeypatch):
     bundles = []
     monkeypatch.setattr(plots, "display", lambda bundle, raw: bundles.append(bundle))
     return bundles
-
-
-def test_show_says_the_same_twice_and_escapes(shown):
-    for _ in range(2):
-        plots.show(go.Figure(go.Scatter(y=np.arange(3), name="</script>")), alt='"a" < b')
-    assert shown[0] == shown[1]
-    html = shown[0]["text/html"]
-    assert html.count("</script>") == 1
-    assert 'aria-label="&quot;a&quot; &lt; b"' in html
-    assert shown[0]["application/vnd.plotly.v1+json"]["data"][0]["name"] == "</script>"
-
-
-def test_show_wants_words(shown):
-    with pytest.raises(ValueError, match="alt must say"):
-        plots.show(go.Figure(), alt=" ")
-    assert not shown
 
 
 def test_histograms_of_both_groups_share_one_grid():
