@@ -233,6 +233,7 @@ def test_pages_have_no_faults(chromium, site, name):
 def test_no_id_is_there_twice(visit, name):
     page = visit(name)
     for button in page.get_by_role("button", name="Check").all():
+        page.locator("details em").evaluate("node => node.id = 'once'")
         page.get_by_label("The target").check()
         button.click()
     ids = page.locator("[id]").evaluate_all("nodes => nodes.map(node => node.id)")
