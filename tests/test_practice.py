@@ -188,7 +188,6 @@ def visit(chromium, site):
         contexts.append(chromium.new_context(**{"viewport": {"width": 1300, "height": 900},
                                                 **options}))
         page = contexts[-1].new_page()
-        page.set_default_timeout(5_000)
         page.on("pageerror", lambda error: "practice.js" in (error.stack or "")
                 and errors.append(error))
         if before:
