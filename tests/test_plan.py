@@ -16,12 +16,12 @@ from tools.plan import (
 )
 
 
-def test_the_plan_has_every_set_and_three_seeds():
+def test_the_plan_has_every_set_and_several_seeds():
     jobs = plan()
     assert len(jobs) == len(set(jobs))
     for name in ("adult", "cifar10", "cifar100", "lfw", "location", "mnist", "news", "retail-100"):
         for recipe in ("plain", "dropout"):
-            assert {seed for *job, seed in jobs if job == [name, recipe]} >= {0, 1, 2}
+            assert {seed for *job, seed in jobs if job == [name, recipe]} >= {0, 1}
     assert ("cifar100", "stacking", 2) in jobs and ("lfw", "stacking", 0) not in jobs
     assert {seed for *job, seed in jobs if job == ["location", "dropout"]} == set(range(10))
     assert {seed for *job, seed in jobs if job == ["cifar10", "plain"]} == set(range(4))
@@ -67,10 +67,11 @@ def test_how_often_an_experiment_is_repeated():
     assert seeds("location", "stacking") == seeds("adult", "dropout") == 10
     assert seeds("adult", "plain") == 20 and seeds("olivetti", "plain") == 10
     assert seeds("location", "half") == seeds("location", "shadows-10") == 5
-    assert seeds("retail-50", "dropout") == 10
+    assert seeds("retail-50", "dropout") == 3
     assert {seeds("news", "plain"), seeds("news", "dropout"), seeds("lfw", "plain")} == {4}
-    assert {seeds("news", "stacking"), seeds("cifar10", "dropout"), seeds("olivetti", "dropout"),
-            seeds("cifar100", "epochs-200"), seeds("mnist", "pixels")} == {3}
+    assert {seeds("news", "stacking"), seeds("cifar100", "plain"), seeds("mnist", "pixels"),
+            seeds("cifar100", "epochs-200")} == {3}
+    assert seeds("cifar10", "dropout") == seeds("olivetti", "dropout") == 2
 
 
 def test_the_first_shadows_of_the_slow_sets_were_not_asked_about_the_targets_records():
