@@ -19,8 +19,8 @@ def dropout(build: Builder, *, inputs: float = 0.5, hidden: float = 0.5,
 
     The paper's first defense, at both places with ratio 0.5 (Section VI-A). The inputs are those
     of the fully connected layers: the record, or what convolutions hand on of it. With `pixels` it
-    is the record also before convolutions. The paper's words allow both; its training accuracies
-    on CIFAR are met by the first only.
+    is the record also before convolutions. The paper's words allow both; only the first comes near
+    its training accuracies on CIFAR.
 
     Works on a Builder of `keras.Sequential` models; a model that is asked, not trained, drops
     nothing. Where only the softmax comes after the inputs, they are dropped once, by `inputs`.
