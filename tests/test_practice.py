@@ -504,6 +504,7 @@ def test_a_touch_follows_the_link(visit):
 @pytest.mark.parametrize("width", [390, 1300])
 def test_a_definition_stays_on_the_page_and_off_its_link(visit, width):
     page = visit(viewport={"width": width, "height": 500})
+    page.add_style_tag(content="section > p { padding: 900px 0; text-align: right; }")
     for scroll in "start", "end":       # at the bottom of the window there is room above only
         for words in WRITTEN:
             link = linked(page, words)
