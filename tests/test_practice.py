@@ -104,6 +104,7 @@ prevalence
 shadow model
   A mimic.
 
+  (anchor)=
   A second paragraph.
 
 unused
