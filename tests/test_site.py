@@ -214,9 +214,10 @@ def test_what_is_folded_says_what_it_is(name):
 
 @needs_book
 def test_pictures_have_captions_sizes_and_a_full_view(browser):
-    html = (HTML / "intro.html").read_text(encoding="utf-8")
+    html = (HTML / "11_dropout.html").read_text(encoding="utf-8")
     assert re.search(r'<figure.*?<a class="full-size" href="(_images/.*?)"><img width="\d+" height='
-                     r'"\d+".*?src="\1".*?<figcaption>.*?Each square.*?</figcaption>', html, re.S)
+                     r'"\d+".*?src="\1".*?<figcaption>.*?What to look for.*?</figcaption>',
+                     html, re.S)
 
 
 @needs_book
@@ -288,7 +289,7 @@ def test_dark_mode_follows_the_system(browser):
 @needs_book
 @pytest.mark.parametrize("typed, first", [
     ("membership inference", "Glossary › membership inference"),
-    ("my own model", "The ML-Leaks book"), ("GDPR", "1 · What a model remembers"),
+    ("my own model", "Ask your own model"), ("GDPR", "1 · What a model remembers"),
     ("TPR at 1% FPR", "TPR"), ("LiRA", "LiRA"), ("threshold", "threshold"),
     ("claim 15", "Scoreboard › Claim 15"), ("dropout", "Dropout"),
     ("differential privacy", "Glossary › differential privacy")])

@@ -106,9 +106,11 @@ def described(doctree):
 
 
 def hero(app):
-    """The first picture of the first page, where the site will have it."""
-    found = app.env.get_doctree(app.config.root_doc).findall(nodes.image)
-    return next((f"_images/{app.env.images[image['uri']][1]}" for image in found
+    """The first picture of the book, where the site will have it."""
+    first = app.config.root_doc
+    return next((f"_images/{app.env.images[image['uri']][1]}"
+                 for page in [first, *app.env.toctree_includes.get(first, [])]
+                 for image in app.env.get_doctree(page).findall(nodes.image)
                  if image["uri"] in app.env.images), None)
 
 
