@@ -40,7 +40,7 @@ ifneq ($(and $(filter clean,$(MAKECMDGOALS)),$(filter-out clean,$(MAKECMDGOALS))
 $(error run make clean by itself)
 endif
 
-# EXECUTED, STARTERS, SOLVED, TESTED, COPIED: the pages by name, and the stamp of what each chapter needs.
+# EXECUTED, STARTERS, SOLVED, TESTED, COPIED: the pages by name; and what each chapter needs.
 ifneq ($(filter-out help bench results graph lab lock clean,$(or $(MAKECMDGOALS),help)),)
 include _build/needs.mk
 endif
@@ -124,7 +124,8 @@ _build/html/index.html: $(EXECUTED) $(STARTERS) $(SOLVED) $(COPIED) _build/noteb
 
 # What the download buttons give and JupyterLab opens: the same notebooks, made to work alone.
 _build/notebooks/.made: $(EXECUTED) $(STARTERS) $(SOLVED) $(COPIED) _build/needs.mk _config.yml \
-		tools/notebooks.py tools/lessons.py tools/form.py $(READY)
+		tools/notebooks.py tools/plain.py tools/exercises.py tools/lessons.py tools/form.py \
+		$(READY)
 	$(PY) -m tools.notebooks _build/source $(@D)
 	@touch $@
 

@@ -13,7 +13,7 @@ import nbformat
 import pytest
 
 from tools import exercises, notebooks
-from tools.lessons import facts, read, source
+from tools.lessons import facts, read, source, takes
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "_build/source"
@@ -131,9 +131,9 @@ def test_markdown_becomes_plain(plain, text, made):
 def test_a_lessons_line_leads_to_its_practice(plain):
     text = ":::{lesson}\n:::"
     made = notebook(markdown(text), NUMBERS)
-    takes = notebooks.takes(facts(made))
-    assert plain(text) == f"*{takes}* · [practice](exercises/01_one.ipynb)"
-    assert plain(text, "02_two") == f"*{takes}*"
+    told = takes(facts(made))
+    assert plain(text) == f"*{told}* · [practice](exercises/01_one.ipynb)"
+    assert plain(text, "02_two") == f"*{told}*"
 
 
 def test_exercises_lead_to_their_lesson(plain):

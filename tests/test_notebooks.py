@@ -7,7 +7,7 @@ import nbformat
 import pytest
 
 from tools import form
-from tools.lessons import is_folded
+from tools.lessons import CHECKS, is_folded
 
 BOOK = Path(__file__).resolve().parent.parent / "book"
 NOTEBOOKS = sorted(BOOK.glob("*.ipynb"))
@@ -21,7 +21,6 @@ CELL, FOLDED_CELL = 15, 40      # lines
 DRAWS = re.compile(r"\bshow\(")
 ELSEWHERE = re.compile(r"""(?<![\w.:/])/(?:home|work|root|tmp|Users|private|mnt|content)/"""
                        r"""|[A-Z]:\\+Users|localhost|127\.0\.0\.1""")
-CHECKS = re.compile(r"(?<![\w.])check\(")
 TRAINS = re.compile(r"\bmlleaks_helpers(?:\.models\b|\.data\b| import .*\b(?:models|data)\b)"
                     r"|\b(?:tensorflow|keras)\b")
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 import unicodedata
@@ -10,8 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from playwright.sync_api import sync_playwright
-from test_site import CHROMIUMS, faults, skip_or_fail
+from test_site import faults
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
@@ -169,24 +167,13 @@ def site(tmp_path_factory):
     return folder / "html"
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    executable = next(filter(None, map(shutil.which, CHROMIUMS)), None)
-    if not executable:
-        skip_or_fail("no Chromium or Chrome on PATH")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
-
-
 @pytest.fixture
-def visit(chromium, site):
+def visit(browser, site):
     """Opens a page of the site; a script's error fails the test."""
     contexts, errors = [], []
 
     def visit(name="index", before=None, **options):
-        contexts.append(chromium.new_context(**{"viewport": {"width": 1300, "height": 900},
+        contexts.append(browser.new_context(**{"viewport": {"width": 1300, "height": 900},
                                                 **options}))
         page = contexts[-1].new_page()
         page.on("pageerror", lambda error: "practice.js" in (error.stack or "")
@@ -225,8 +212,8 @@ def test_the_book_has_the_extension():
 
 
 @pytest.mark.parametrize("name", ["index", "plain", "notebook", "glossary"])
-def test_pages_have_no_faults(chromium, site, name):
-    assert faults(chromium, site / f"{name}.html") == []
+def test_pages_have_no_faults(browser, site, name):
+    assert faults(browser, site / f"{name}.html") == []
 
 
 @pytest.mark.parametrize("name", ["index", "glossary"])

@@ -1,9 +1,7 @@
 """The built site in a headless Chromium, from file://, at two widths, in light and in dark."""
 
 import functools
-import os
 import re
-import shutil
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 from urllib.request import url2pathname
@@ -11,16 +9,13 @@ from urllib.request import url2pathname
 import axe_playwright_python
 import matplotlib.pyplot as plt
 import pytest
-from playwright.sync_api import sync_playwright
+from conftest import skip_or_fail
 
 from mlleaks_helpers import plots
 
 HTML = Path(__file__).resolve().parent.parent / "_build" / "html"
 PAGES = sorted(path.name for path in HTML.glob("*.html") if path.name != "index.html")
 WIDTHS = 1300, 390
-CHROMIUMS = ["chromium", "chromium-browser", "google-chrome",
-             "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"]
-
 AXE = next(Path(axe_playwright_python.__file__).parent.rglob("axe.min.js"))
 
 SETTLED = """async () => { await window.MathJax?.startup?.promise; await document.fonts.ready; }"""
@@ -78,22 +73,6 @@ PALE = r"""() => {
 
 
 needs_book = pytest.mark.skipif(not PAGES, reason="_build/html is not there: make book")
-
-
-def skip_or_fail(reason):
-    """What is missing is a reason to skip on a reader's machine, and a failure in CI."""
-    (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    executable = next(filter(None, map(shutil.which, CHROMIUMS)), None)
-    if not executable:
-        skip_or_fail("no Chromium or Chrome on PATH")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @functools.cache

@@ -16,7 +16,6 @@ import ast
 import contextlib
 import copy
 import io
-import json
 import re
 import sys
 import textwrap
@@ -24,7 +23,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tools.lessons import cells, read, source, tags
+from tools.lessons import cells, read, source, tags, written
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 STUB = "# YOUR CODE HERE\nraise NotImplementedError()"
@@ -234,7 +233,7 @@ def main(what, *paths) -> int:
                 print(f"{path.name}: {said}", flush=True)
         return bool(bad)
     made = {"starter": starter, "solution": solution}[what](read(paths[0]))
-    print(json.dumps(made, indent=1, ensure_ascii=False))
+    print(written(made), end="")
     return 0
 
 

@@ -22,6 +22,16 @@ WORDS_A_MINUTE, LINES_A_MINUTE = 100, 6
 FOLDED = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
 CHECKS = re.compile(r"(?<![\w.])check\(")
 
+CARD = {    # what an adversary may need, on every threat card in this order
+    "answers": "the target's posteriors",
+    "labels": "the true label of each record she asks about",
+    "structure": "the target's structure and recipe",
+    "same": "labelled data of the target's distribution",
+    "many": "many shadow models",
+    "shadow": "any shadow model at all",
+    "data": "any data at all",
+}
+
 TITLED = {"admonition", "dropdown", "threat"}      # directives whose argument is read
 FENCE = re.compile(r" *(`{3,}|:{3,})(?:\{([\w-]+)\})?(.*)")
 WORD = re.compile(r"[^\W\d_][\w’'-]*")
@@ -112,11 +122,15 @@ def without_code(text: str) -> str:
     return "\n".join(kept)
 
 
+def times(code) -> list[str]:
+    """When cells were executed, from start to answer, as nbclient noted it."""
+    return [time for cell in code for time in cell["metadata"].get("execution", {}).values()]
+
+
 def seconds(code) -> float | None:
-    """From the first cell's start to the last one's answer, as nbclient noted them."""
-    times = [datetime.fromisoformat(time) for cell in code
-             for time in cell["metadata"].get("execution", {}).values()]
-    return (max(times) - min(times)).total_seconds() if times else None
+    """From the first cell's start to the last one's answer."""
+    noted = list(map(datetime.fromisoformat, times(code)))
+    return (max(noted) - min(noted)).total_seconds() if noted else None
 
 
 def takes(found: Facts) -> str:
@@ -130,6 +144,11 @@ def takes(found: Facts) -> str:
 
 def read(path) -> dict:
     return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def written(notebook) -> str:
+    """A notebook as it is stored."""
+    return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
 
 
 HEADER = ["words", "visible lines", "folded", "median cell", "longest", "verdicts",

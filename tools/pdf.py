@@ -21,6 +21,11 @@ PAPER = """@page { size: A4; margin: 18mm 16mm; }
 section.page { break-before: page; } section.page:first-of-type { break-before: auto; }"""
 
 
+def chromium() -> str | None:
+    """The path of a Chromium or Chrome on this machine."""
+    return next(filter(None, map(shutil.which, CHROMIUMS)), None)
+
+
 def order(toc: dict, html: Path) -> list[str]:
     """The pages of a table of contents, from the root on."""
     def files(entries):
@@ -95,7 +100,7 @@ def whole(html: Path, pages: list[str]) -> str:
 def main(html: Path, pdf: Path) -> None:
     from playwright.sync_api import sync_playwright
 
-    executable = next(filter(None, map(shutil.which, CHROMIUMS)), None)
+    executable = chromium()
     if not executable:
         sys.exit("A PDF needs Chromium or Google Chrome, and there is none on PATH.")
     if not (html / "intro.html").is_file():

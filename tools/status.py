@@ -11,6 +11,7 @@ import platform
 import sys
 from pathlib import Path
 
+from mlleaks_helpers.tables import lines
 from tools.lessons import (
     HEADER,
     LINES_A_MINUTE,
@@ -19,6 +20,7 @@ from tools.lessons import (
     facts,
     read,
     row,
+    times,
 )
 
 PACKAGES = {"Keras": ["keras"], "TensorFlow": ["tensorflow-cpu", "tensorflow"],
@@ -49,9 +51,8 @@ def page(folder) -> str:
 
 def day(notebooks) -> str:
     """The day on which the last cell of all was executed, in UTC."""
-    times = [time for notebook in notebooks for cell in cells(notebook, "code")
-             for time in cell["metadata"].get("execution", {}).values()]
-    return max(times)[:10] if times else "–"
+    noted = [time for notebook in notebooks for time in times(cells(notebook, "code"))]
+    return max(noted)[:10] if noted else "–"
 
 
 def version(names) -> str:
@@ -68,8 +69,7 @@ def link(name) -> str:
 
 
 def table(head, rows):
-    aligned = ["---", *["--:"] * (len(head) - 1)]
-    return [f"| {' | '.join(line)} |" for line in (head, aligned, *rows)]
+    return lines(head, rows, ["---", *["--:"] * (len(head) - 1)])
 
 
 if __name__ == "__main__":

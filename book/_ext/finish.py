@@ -8,6 +8,7 @@ from html import escape, unescape
 from pathlib import Path
 
 from docutils import nodes
+from offline import MATHJAX
 from sphinx import addnodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
@@ -15,7 +16,6 @@ FOLDED = {"input": "code", "output": "output", "all": "code and output",
           "input+output": "code and output"}
 IMAGE = re.compile(r'<img [^>]*?src="((?:\.\./)*_images/([^"]+))"[^>]*?>')
 READABLE = 0.41   # of a picture's width at 144 dpi: 11-point labels are then 9 pixels high
-MATHJAX = "tex-mml-chtml.js"
 LETTERS = 160     # of a description
 
 

@@ -8,15 +8,8 @@ from docutils.parsers.rst import directives
 from sphinx.transforms import SphinxTransform
 from sphinx.util.docutils import SphinxDirective
 
-CARD = {    # what an adversary may need, on every card in this order
-    "answers": "the target's posteriors",
-    "labels": "the true label of each record she asks about",
-    "structure": "the target's structure and recipe",
-    "same": "labelled data of the target's distribution",
-    "many": "many shadow models",
-    "shadow": "any shadow model at all",
-    "data": "any data at all",
-}
+from tools.lessons import CARD
+
 MARK = re.compile(r"\(([ x])\)\s+")
 
 
