@@ -1,7 +1,9 @@
 """What adversaries do with a model's answers, and what its owner may do to them. NumPy only."""
 
 from mlleaks_helpers.attacks.attack import Attack
+from mlleaks_helpers.attacks.calibration import LearnedCalibration, calibrated, proxies
 from mlleaks_helpers.attacks.choose import choose, held_out
+from mlleaks_helpers.attacks.class_thresholds import ClassThresholds
 from mlleaks_helpers.attacks.classifiers import (
     ClassTrees,
     PerClass,
@@ -10,11 +12,17 @@ from mlleaks_helpers.attacks.classifiers import (
     attack_regression,
     attack_trees,
 )
+from mlleaks_helpers.attacks.lira import lira
 from mlleaks_helpers.attacks.masks import keep_top, label_only, memguard, round_to, temperature
+from mlleaks_helpers.attacks.population import QuantileThresholds, accused, p_values
+from mlleaks_helpers.attacks.references import References, references, rehearse, threshold_for
+from mlleaks_helpers.attacks.rmia import log_ratio, rmia
 from mlleaks_helpers.attacks.statistics import STATISTICS, WITHOUT_LABEL, logit, top_posteriors
 from mlleaks_helpers.attacks.thresholds import Threshold, best_threshold, pick_threshold
 
-__all__ = ["STATISTICS", "WITHOUT_LABEL", "Attack", "ClassTrees", "PerClass", "Threshold",
-           "TopPosteriors", "attack_mlp", "attack_regression", "attack_trees", "best_threshold",
-           "choose", "held_out", "keep_top", "label_only", "logit", "memguard", "pick_threshold",
-           "round_to", "temperature", "top_posteriors"]
+__all__ = ["STATISTICS", "WITHOUT_LABEL", "Attack", "ClassThresholds", "ClassTrees",
+           "LearnedCalibration", "PerClass", "QuantileThresholds", "References", "Threshold",
+           "TopPosteriors", "accused", "attack_mlp", "attack_regression", "attack_trees",
+           "best_threshold", "calibrated", "choose", "held_out", "keep_top", "label_only", "lira",
+           "log_ratio", "logit", "memguard", "p_values", "pick_threshold", "proxies", "references",
+           "rehearse", "rmia", "round_to", "temperature", "threshold_for", "top_posteriors"]

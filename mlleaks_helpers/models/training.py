@@ -1,6 +1,7 @@
 """One loop that trains targets and shadows alike."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,14 +77,16 @@ class Trained:
 
 
 def train(build: Builder, dataset: Dataset, *, epochs: int = 50, batch_size: int = 100,
-          seed: int = 0) -> Trained:
+          seed: int = 0, each_epoch: Callable[[Trained], None] | None = None) -> Trained:
     """Train a fresh model on `dataset`; targets and shadows differ only in what is passed here.
 
     The preprocessing is fitted on `dataset` alone and stays with the model, so members and
     non-members can never be treated differently. `seed` fixes weights and batch order: on one
     machine the same seed gives the same model bit for bit. It seeds Python's, NumPy's and
     TensorFlow's global generators; nothing else outside the model is changed. Defaults are those
-    of the authors' released code. Raises ValueError for numbers out of range, for preprocessing
+    of the authors' released code. `each_epoch` is called after every epoch with the model as it is
+    then, a `Trained` to be asked. Raises ValueError for numbers out of range, for `each_epoch`
+    with a model that is not Keras's and learns in one go, for preprocessing
     that does not give rows of numbers, and for a builder that gives no model, no posteriors, or
     parts of a model that it gave before.
     """
@@ -95,9 +98,16 @@ def train(build: Builder, dataset: Dataset, *, epochs: int = 50, batch_size: int
     prepare, x = fit_prepare(dataset.prepare, dataset.x)
     keras.utils.set_random_seed(int(seed))
     model = fresh(build, x.shape[1:], len(dataset.classes))
+    if each_epoch is not None and not isinstance(model, keras.Model):
+        raise ValueError("each_epoch needs a Keras model, which learns epoch by epoch, got "
+                         f"{type(model).__name__}")
     with progress(epochs, f"training on {dataset.name}") as bar, quiet_about_retracing():
-        tick = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: bar.update())
+        def tick(epoch, logs=None):
+            bar.update()
+            if each_epoch is not None:
+                each_epoch(Trained(model, prepare))
+
         fitted = model.fit(x, dataset.y, epochs=int(epochs), batch_size=int(batch_size), verbose=0,
-                           callbacks=[tick])
+                           callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=tick)])
     history = getattr(fitted, "history", None)
     return Trained(model, prepare, history, time.perf_counter() - started)

@@ -1,0 +1,111 @@
+"""How sure models that never saw a record are of it: what the strict adversary can compare with.
+
+Her references saw none of the records that she asks the target about. `target` is always the
+target's `logit` of each record's label, (n,); scores are higher for likelier members.
+"""
+
+import numpy as np
+from scipy import stats
+
+from mlleaks_helpers import validate
+from mlleaks_helpers.attacks.classifiers import attack_trees
+from mlleaks_helpers.attacks.lira import distribution
+from mlleaks_helpers.attacks.references import References, as_target
+
+PLAYERS = 16  # models that are enough to learn from
+
+
+def calibrated(target: np.ndarray, references: References) -> np.ndarray:
+    """The target's logit minus the mean of the references that were not trained on the record.
+
+    An easy record has a large logit in any model; what is left tells how much surer the target
+    is (difficulty calibration, Watson et al. 2022). One reference is enough: adversary 1's own
+    shadow. Raises ValueError for a target that does not fit, and for a record in all references.
+    """
+    return as_target(target, references) - _outside(references).mean
+
+
+def proxies(target: np.ndarray, references: References, own: References, *,
+            near: int = 100) -> np.ndarray:
+    """LiRA where no reference was trained on the record: others stand in for it, (n,).
+
+    What models answer that were trained on a record is taken from the `near` records of hers that
+    are about as hard, that is, whose mean among models that were not trained on them is next to
+    this record's; the rest is as in `lira`. (The proxies of Du et al. 2026, who take all records,
+    those of one class or those of like features; here, of like difficulty.)
+
+    references  her models' logits for the records in question
+    own         the same models' logits for her own records, of which each is in some and out of
+                others; those that are not are left aside
+
+    Raises ValueError for a target that does not fit, for a record in all references, and for fewer
+    than `near` records of hers.
+    """
+    validate.whole(2, near=near)
+    target, without = as_target(target, references), _outside(references)
+    hers, others = own.moments(True), own.moments(False)
+    both = np.flatnonzero((hers.count > 0) & (others.count > 0))
+    if len(both) < near:
+        raise ValueError(f"near is {near}, and own has {len(both)} records that are in some models "
+                         "and out of others: give more, or a smaller near")
+    order = both[np.argsort(others.mean[both], kind="stable")]
+    middle = np.searchsorted(others.mean[order], without.mean)
+    first = np.clip(middle - near // 2, 0, len(order) - near)
+    stand_in = np.lib.stride_tricks.sliding_window_view(hers.mean[order], near)
+    centre, apart = stand_in.mean(axis=1)[first], stand_in.var(axis=1)[first]
+    free = np.maximum(hers.count - 1, 0).sum()
+    spread = np.maximum(apart + (hers.squares.sum() / free if free else 0), 1e-6)
+    member = stats.norm(centre, np.sqrt(spread))
+    return member.logpdf(target) - distribution(without, without.mean, "shrunk").logpdf(target)
+
+
+class LearnedCalibration:
+    """Trees that learn what a record's logit says beside that of the references.
+
+    They see the logit, and the mean and the spread of the references that were not trained on the
+    record, and learn from her own models: each in turn plays the target on her records, of which
+    she knows who was in. `threshold_` is one half.
+    """
+
+    threshold_ = 0.5
+
+    def fit(self, own: References) -> "LearnedCalibration":
+        """Learn from her models' logits for her own records.
+
+        Raises ValueError for fewer than two models, and for a record that fewer than two others
+        leave out, whichever model plays the target.
+        """
+        seen, truth = [], []
+        for player in range(min(len(own), PLAYERS)):
+            logits, member, others = own.without(player)
+            known = (~others.included).any(axis=0)
+            seen.append(_features(logits[known], others.records(known)))
+            truth.append(member[known])
+        self.trees_ = attack_trees().fit(np.concatenate(seen), np.concatenate(truth))
+        return self
+
+    def score_samples(self, target: np.ndarray, references: References) -> np.ndarray:
+        """The trees' probability of "member" for each record, (n,).
+
+        Raises ValueError before `fit`, for a target that does not fit the references, and for a
+        record in all of them.
+        """
+        if not hasattr(self, "trees_"):
+            raise ValueError("LearnedCalibration has learned nothing yet: fit it on references to "
+                             "her own records")
+        return self.trees_.predict_proba(_features(target, references))[:, 1]
+
+
+def _features(target, references):
+    """The logit, the mean and the spread of the others; the spread of one is 0."""
+    target, without = as_target(target, references), _outside(references)
+    spread = np.sqrt(without.squares / np.maximum(without.count - 1, 1))
+    return np.column_stack([target, without.mean, spread])
+
+
+def _outside(references):
+    without = references.moments(False)
+    if not without.count.all():
+        raise ValueError(f"references were all trained on record {np.argmin(without.count)}: "
+                         "nobody can say what a model answers that was not")
+    return without
