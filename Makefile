@@ -21,7 +21,7 @@ book test: export JUPYTER_CONFIG_DIR = $(OURS)/jupyter
 book test: export JUPYTER_DATA_DIR = $(OURS)/jupyter
 book test: export JUPYTER_RUNTIME_DIR = $(OURS)/jupyter
 
-.PHONY: help book pdf test bench results graph lab lock clean FORCE
+.PHONY: help book pdf test bench results references graph lab lock clean FORCE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -31,6 +31,7 @@ help:
 	@echo "make pdf     the published book in one file, _build/ml-leaks.pdf (needs Chromium)"
 	@echo "make bench   many models at once against one after the other"
 	@echo "make results record the paper's experiments anew where stale (SET= RECIPE= SEED= ADOPT=1)"
+	@echo "make references  many models' logits of the same records, anew where stale (SET= RECIPE=)"
 	@echo "make graph   which helper imports which"
 	@echo "make lab     open chapters and exercises in JupyterLab, in the folder lab, yours to change"
 	@echo "make lock    pin requirements.in anew"
@@ -41,7 +42,7 @@ $(error run make clean by itself)
 endif
 
 # EXECUTED, STARTERS, SOLVED, TESTED, COPIED: the pages by name; and what each chapter needs.
-ifneq ($(filter-out help bench results graph lab lock clean,$(or $(MAKECMDGOALS),help)),)
+ifneq ($(filter-out help bench results references graph lab lock clean,$(or $(MAKECMDGOALS),help)),)
 include _build/needs.mk
 endif
 
@@ -65,6 +66,10 @@ bench: $(READY)
 results: $(READY)
 	$(PY) -m tools.record $(if $(SET),--set $(SET)) $(if $(RECIPE),--recipe $(RECIPE)) \
 		$(if $(SEED),--seed $(SEED)) $(if $(filter 1,$(ADOPT)),--adopt)
+
+references: $(READY)
+	$(PY) -m tools.references $(if $(SET),--set $(SET)) $(if $(RECIPE),--recipe $(RECIPE)) \
+		$(if $(DESIGN),--design $(DESIGN))
 
 graph: $(READY)
 	@$(PY) tools/needs.py --graph

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mlleaks_helpers.attacks.references import References
 from mlleaks_helpers.files import sha256
 from mlleaks_helpers.observation import Observation
 from mlleaks_helpers.stored import from_arrays
@@ -74,6 +75,60 @@ def recorded(name: str, recipe: str = "plain", *, seed: int = 0) -> Recorded:
                       f"Get the file anew, or make it: {entry['command']}")
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         return Recorded(*from_arrays(arrays), copy.deepcopy(entry))
+
+
+@dataclass(frozen=True, eq=False)
+class RecordedReferences:
+    """Many models of one data set, and what each says of every record.
+
+    references  the models' logits, and who was trained on what. Pooled: every model on a random
+                half of the same records, and any of them may play the target (`without`). Strict:
+                the records are the paper's four parts, one after the other; model 0 is the target,
+                trained on the first, model 1 adversary 1's shadow, trained on the third, and all
+                others on random halves of the third and fourth
+    labels      (n,) int
+    part        (models, n) for stacking: which of the three models saw each member, −1 for who is
+                none; else None
+    provenance  data, settings, seconds, versions, the command that makes it anew
+    """
+
+    references: References
+    labels: np.ndarray
+    part: np.ndarray | None
+    provenance: dict
+
+
+def recorded_references(name: str, recipe: str = "plain",
+                        design: str = "pooled") -> RecordedReferences:
+    """The recorded references on data set `name`.
+
+    design  "pooled", or "strict-0", "strict-1", …: four worlds with the adversary's own records
+
+    Logits are kept to three digits. Raises ValueError for what is not recorded, and OSError for a
+    file that is damaged.
+    """
+    path = references_file(name, recipe, design)
+    if not path.exists():
+        there = ", ".join(sorted(one.stem for one in path.parent.glob("*.npz"))) or "none"
+        raise ValueError(f"{path.stem} is not recorded: of references there are {there}")
+    content = path.read_bytes()
+    entry = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    if sha256(content) != entry["sha256"]:
+        raise OSError(f"{path} is damaged: its SHA-256 is not the one in {path.stem}.json. "
+                      f"Get the file anew, or make it: {entry['command']}")
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        shape = arrays["logits"].shape
+        included = np.unpackbits(arrays["included"], axis=1, count=shape[1]).astype(bool)
+        return RecordedReferences(
+            References(arrays["logits"], included), arrays["labels"].astype(np.int64),
+            arrays["part"].astype(np.int64) if "part" in arrays else None, entry)
+
+
+def references_file(name: str, recipe: str, design: str) -> Path:
+    """Where logits of references lie; their provenance is beside them, as .json."""
+    named = os.environ.get("MLLEAKS_REFERENCES")
+    beside = Path(named).expanduser() if named else Path(__file__).with_name("references")
+    return beside / f"{name}-{recipe}-{design}.npz"
 
 
 def measured(name: str | None = None, recipe: str | None = None) -> list[dict]:

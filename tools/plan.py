@@ -39,6 +39,18 @@ SEEDS = {
     **{("olivetti", recipe): 10 for recipe in ("plain", "dropout")},
 }
 SEEDS_OF_MORE_RECIPES = 5
+# Of how many references the logits are recorded; one more plays the target. Pooled: all of them are
+# trained on random halves of the same records. Strict: a target, her shadows, on the four parts.
+POOLED = {
+    **dict.fromkeys((("location", "plain"), ("retail-100", "plain")), 128),
+    **dict.fromkeys([(f"retail-{k}", "plain") for k in (2, 10, 20, 50)], 64),
+    **dict.fromkeys((("adult", "plain"), ("location", "dropout"), ("location", "stacking")), 64),
+    **dict.fromkeys((("olivetti", "plain"), ("lfw", "plain"), ("cifar10", "plain")), 16),
+    **dict.fromkeys((("news", "plain"), ("mnist", "plain"), ("cifar100", "plain")), 8),
+    **dict.fromkeys((("cifar10", "dropout"), ("cifar10", "stacking")), 8),
+}
+STRICT = dict.fromkeys((("location", "plain"), ("location", "dropout")), 17)
+STRICT_SEEDS = 4
 VALUES_KEPT = 150_000  # of each part: all records of most sets, 1,500 of CIFAR-100
 
 
@@ -49,6 +61,12 @@ def plan(sets=OURS) -> list[tuple[str, str, int]]:
     return sorted(jobs, key=lambda job: (
         SLOW.index(job[0]) + 1 if job[0] in SLOW else 0,
         not keeps_posteriors(*job), job[2], job[1] != "plain"))
+
+
+def reference_plan() -> list[tuple[str, str, str]]:
+    """Every recording of references, (set, recipe, design), the quick ones first."""
+    strict = [(*kind, f"strict-{seed}") for kind in STRICT for seed in range(STRICT_SEEDS)]
+    return strict + [(*kind, "pooled") for kind in POOLED]
 
 
 def recipes(name: str) -> tuple[str, ...]:
