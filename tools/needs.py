@@ -168,7 +168,7 @@ def needs(notebook: Path, code: Code) -> dict[str, str]:
         others = [name for name in modules if RECORDED in code.direct[name]]
         sets = None if others else _sets_read(trees)
         found.update((part, code.digest(part)) for part in path.iterdir()
-                     if sets is None or part.name in sets)
+                     if sets is None or any(f"{part.name}-".startswith(f"{one}-") for one in sets))
     return {path.relative_to(code.root).as_posix(): found[path] for path in sorted(found)}
 
 
