@@ -6,19 +6,19 @@ and, where there are more, with all of them.
 """
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from mlleaks_helpers.attacks import attack_mlp, attack_regression, attack_trees, top_posteriors
 from mlleaks_helpers.attacks.classifiers import ask_each, best_penalty, fit_each, penalised
-from mlleaks_helpers.metrics import resolves, tpr_at_fpr
+from mlleaks_helpers.attacks.statistics import TINY
+from mlleaks_helpers.metrics import report
 from mlleaks_helpers.observation import Observation, pool
 
 LABELS = ("none", "predicted", "true")
 POSTERIORS = (1, 3, "all")
 MODELS = ("line", "line on logs", "network", "trees")
-TINY, LOW = 1e-46, 0.01
+LOW = 0.01
 
 
 def factors(target: Observation, shadows, models=MODELS) -> list[dict]:
@@ -36,11 +36,11 @@ def factors(target: Observation, shadows, models=MODELS) -> list[dict]:
 
 def marks(scores, member) -> dict[str, float | None]:
     """How well scores between 0 and 1 tell members from non-members, cut at one half."""
-    found, accused = (scores[group] >= 0.5 for group in (member, ~member))
-    low = tpr_at_fpr(scores, member, LOW).value if resolves(len(accused), LOW) else None
-    return {"balanced_accuracy": round(float(found.mean() + 1 - accused.mean()) / 2, 4),
-            "auc": round(float(roc_auc_score(member, scores)), 4),
-            "tpr_at_1_percent": None if low is None else round(low, 4)}
+    found = report(scores, scores >= 0.5, member, rates=(LOW,))
+    values = {"balanced_accuracy": found.balanced_accuracy, "auc": found.auc,
+              "tpr_at_1_percent": found.tpr_at_fpr[LOW]}
+    return {name: None if value is None else round(value.value, 4)
+            for name, value in values.items()}
 
 
 def chances(model: str, shadow: Observation, target: Observation, label: str, k) -> np.ndarray:

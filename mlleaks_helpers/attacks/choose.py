@@ -3,6 +3,7 @@
 import copy
 
 import numpy as np
+from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import StratifiedKFold
 
 from mlleaks_helpers import validate
@@ -46,6 +47,6 @@ def choose(attacks: dict[str, Attack], shadow: Observation, *, folds: int = 3,
 
     def balanced_accuracy(name):
         _, called = held_out(attacks[name], shadow, folds=folds, seed=seed)
-        return (called[shadow.member].mean() + 1 - called[~shadow.member].mean()) / 2
+        return balanced_accuracy_score(shadow.member, called)
 
     return max(attacks, key=balanced_accuracy)

@@ -53,7 +53,38 @@ class _Trees(HistGradientBoostingClassifier):
             return super().predict_proba(x)
 
 
-class TopPosteriors:
+class _OneForAll:
+    """One classifier for the records of all classes; what it looks at, those below say."""
+
+    threshold_ = 0.5
+
+    def fit(self, shadow: Observation):
+        """Learn to tell the shadow's members from its non-members: the adversary knows both.
+
+        Raises ValueError for a shadow that lacks one of the two.
+        """
+        check_shadow(shadow)
+        self.width_ = shadow.posteriors.shape[1]
+        self.classifier_ = self._unfitted().fit(self._features(shadow), shadow.member)
+        self.members_ = shadow.member.mean()
+        self.fitted_on_ = answer_digests(shadow)
+        return self
+
+    def score_samples(self, target: Observation) -> np.ndarray:
+        """The classifier's probability of "member" for each record, (n,).
+
+        Raises ValueError before `fit`, for the answers that it was fitted on and, where the attack
+        looks at the class, for another number of classes.
+        """
+        _check_fitted(self)
+        if self.looks_at_class:
+            _check_classes(target, self.width_)
+        refuse_own(target, self.fitted_on_)
+        chances = self.classifier_.predict_proba(self._features(target))[:, 1]
+        return _as_if_equal(chances, self.members_)
+
+
+class TopPosteriors(_OneForAll):
     """Adversaries 1 and 2 of ML-Leaks: a classifier on the top k posteriors of a shadow model.
 
     They differ only in the data of the shadow that `fit` is given: the target's distribution
@@ -62,41 +93,24 @@ class TopPosteriors:
     k           posteriors to look at; the paper uses 3
     classifier  any scikit-learn classifier with `predict_proba`; the paper's by default
 
-    `threshold_` is one half: what the classifier learns is taken as if the shadow had as many
-    members as non-members.
+    `threshold_` is one half, as if the shadow had as many members as non-members.
     """
 
-    threshold_ = 0.5
+    looks_at_class = False
 
     def __init__(self, k: int = 3, classifier=None):
         validate.whole(1, k=k)
         self.k = k
         self.classifier = classifier
 
-    def fit(self, shadow: Observation) -> "TopPosteriors":
-        """Learn to tell the shadow's members from its non-members: the adversary knows both.
+    def _unfitted(self):
+        return attack_mlp() if self.classifier is None else clone(self.classifier)
 
-        Raises ValueError for a shadow that lacks one of the two.
-        """
-        check_shadow(shadow)
-        classifier = attack_mlp() if self.classifier is None else clone(self.classifier)
-        self.classifier_ = classifier.fit(top_posteriors(shadow.posteriors, self.k), shadow.member)
-        self.members_ = shadow.member.mean()
-        self.fitted_on_ = answer_digests(shadow)
-        return self
-
-    def score_samples(self, target: Observation) -> np.ndarray:
-        """The attack model's probability of "member" for each record, (n,).
-
-        Raises ValueError before `fit`, and for the answers that it was fitted on.
-        """
-        _check_fitted(self)
-        refuse_own(target, self.fitted_on_)
-        features = top_posteriors(target.posteriors, self.k)
-        return _as_if_equal(self.classifier_.predict_proba(features)[:, 1], self.members_)
+    def _features(self, seen):
+        return top_posteriors(seen.posteriors, self.k)
 
 
-class ClassTrees:
+class ClassTrees(_OneForAll):
     """Adversary 1 at her best with one shadow: trees on the top k posteriors and on the class.
 
     How sure a model is of its members differs from class to class. Trees may split on the class,
@@ -110,39 +124,16 @@ class ClassTrees:
     `threshold_` is one half, as if the shadow had as many members as non-members.
     """
 
-    threshold_ = 0.5
+    looks_at_class = True
 
     def __init__(self, k: int = 3, *, predicted: bool = False):
         validate.whole(1, k=k)
         self.k = k
         self.predicted = predicted
 
-    def fit(self, shadow: Observation) -> "ClassTrees":
-        """Learn to tell the shadow's members from its non-members.
-
-        Raises ValueError for a shadow that lacks one of the two.
-        """
-        check_shadow(shadow)
-        self.width_ = shadow.posteriors.shape[1]
-        trees = attack_trees()
-        if self.width_ <= MOST_CATEGORIES:
-            trees.set_params(categorical_features=[0])
-        self.classifier_ = trees.fit(self._features(shadow), shadow.member)
-        self.members_ = shadow.member.mean()
-        self.fitted_on_ = answer_digests(shadow)
-        return self
-
-    def score_samples(self, target: Observation) -> np.ndarray:
-        """The trees' probability of "member" for each record, (n,).
-
-        Raises ValueError before `fit`, for the answers that it was fitted on, and for another
-        number of classes.
-        """
-        _check_fitted(self)
-        _check_classes(target, self.width_)
-        refuse_own(target, self.fitted_on_)
-        chances = self.classifier_.predict_proba(self._features(target))[:, 1]
-        return _as_if_equal(chances, self.members_)
+    def _unfitted(self):
+        categorical = [0] if self.width_ <= MOST_CATEGORIES else None
+        return attack_trees().set_params(categorical_features=categorical)
 
     def _features(self, seen):
         own = seen.posteriors.argmax(axis=1) if self.predicted else seen.labels
