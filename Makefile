@@ -144,7 +144,7 @@ _build/claims.json: $(EXECUTED) _build/needs.mk tools/scoreboard.py $(READY)
 _build/scoreboard.md: _build/claims.json mlleaks_helpers/claims.toml tools/scoreboard.py
 	$(PY) -m tools.scoreboard page $< > $@
 
-_build/preregistration.md: _build/claims.json mlleaks_helpers/claims.toml \
+_build/preregistration.md: _build/claims.json $(wildcard mlleaks_helpers/claims*.toml) \
 		tools/preregistration.py tools/scoreboard.py
 	$(PY) -m tools.preregistration $< > $@
 

@@ -6,7 +6,17 @@ from datetime import date
 import pytest
 
 from mlleaks_helpers.claims import CLAIMS, TABLE, Claim, Step
-from tools.preregistration import bands, change, changes, counts, main, misses, preregistration
+from tools.preregistration import (
+    SINCE,
+    bands,
+    change,
+    changes,
+    counts,
+    main,
+    misses,
+    preregistration,
+    since,
+)
 from tools.scoreboard import Board
 
 
@@ -97,3 +107,14 @@ def test_changes_come_before_everything_else(tmp_path, capsys):
     (tmp_path / "claims.json").write_text("[]", encoding="utf-8")
     main(str(tmp_path / "claims.json"))
     assert capsys.readouterr().out == preregistration([]) + "\n"
+
+
+def test_the_claims_of_later_papers_stand_with_their_bands():
+    said = since()
+    assert f"These {len(SINCE['claim'])} bands were written on 26 November 2026" in said
+    assert len({claim["id"] for claim in SINCE["claim"]} - CLAIMS.keys()) == len(SINCE["claim"])
+    for claim in SINCE["claim"]:
+        row, = [line for line in said.splitlines() if line.startswith(f"| {claim['id']} ")]
+        assert all(claim[part] in row for part in ("text", "source", "paper", "statistic", "seen"))
+        ends = [f"{claim[end]:g}" for end in ("low", "high") if end in claim]
+        assert ends and all(end.replace("-", "−") in row.replace("-", "−") for end in ends)

@@ -2,22 +2,30 @@
 
     python -m tools.preregistration claims.json > preregistration.md
 
-Bands, dates and reasons come out of claims.toml; claims.json says how many intervals there are.
+Bands, dates and reasons come out of claims.toml, those of later papers out of claims_since.toml;
+claims.json says how many intervals there are.
 """
 
 import json
 import sys
+import tomllib
 from pathlib import Path
 
-from mlleaks_helpers.claims import CLAIMS, TABLE
+import mlleaks_helpers
+from mlleaks_helpers.claims import CLAIMS, TABLE, Step
+from mlleaks_helpers.tables import lines
 from tools.scoreboard import Board
+
+SINCE = tomllib.loads((Path(mlleaks_helpers.__file__).parent / "claims_since.toml").read_text(
+    encoding="utf-8"))
 
 
 def preregistration(entries: list[dict]) -> str:
     """The page of bands below its title: how many changed, what changed, and all of them."""
     return "\n\n".join([counts(), "## Changed after the results were known", changes(),
                         "## How many misses to expect", misses(Board(entries)),
-                        "## All bands", bands()])
+                        "## All bands", bands(),
+                        "## What later papers claim", since()])
 
 
 def counts() -> str:
@@ -97,6 +105,21 @@ def bands() -> str:
         rows.append(f"| {claim.id} {claim.text} | {claim.statistic} | {claim.band} | "
                     f"{_day(since)} | {why} |")
     return "\n".join(rows)
+
+
+def since() -> str:
+    """The second group of claims, of which none is judged yet: what each says, and its band."""
+    words = (f"These {len(SINCE['claim'])} bands were written on {_day(SINCE['date'])}, before the "
+             "references that they will be measured on were recorded; none is judged yet. *Known* "
+             "is what a trial had shown of a number before its band was written.")
+    rows = []
+    for claim in SINCE["claim"]:
+        ends = {end: claim[end] for end in ("low", "high") if end in claim}
+        rows.append((f"{claim['id']} {claim['text']}", f"{claim['source']}: {claim['paper']}",
+                     claim["statistic"], Step(SINCE["date"], claim["statistic"], **ends).band,
+                     claim["seen"] or "nothing"))
+    return "\n\n".join([words, "\n".join(lines(["claim", "there", "compared", "band", "known"],
+                                                rows, ["---"] * 5))])
 
 
 def _day(date) -> str:
