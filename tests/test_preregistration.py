@@ -90,11 +90,11 @@ def test_the_misses_to_expect_are_computed():
 def test_all_bands_are_listed_with_date_and_reason():
     rows = [line.strip("|").split(" | ") for line in bands().splitlines()[2:]]
     assert len(rows) == len(CLAIMS)
-    for (name, statistic, band, since, why), claim in zip(rows, CLAIMS.values(), strict=True):
+    for (name, statistic, band, day, why), claim in zip(rows, CLAIMS.values(), strict=True):
         assert name.strip() == f"{claim.id} {claim.text}"
         assert (statistic, band) == (claim.statistic, claim.band)
         changed = {11: 25, 20: 25, 22: 24, 25: 25, 27: 25, 29: 25, 37: 24, 39: 25, 40: 24}
-        assert since == f"{changed.get(claim.id, 23)} November 2026"
+        assert day == f"{changed.get(claim.id, 23)} November 2026"
         assert why.strip() == ("changed: see above" if claim.id in changed
                                else claim.history[0].reason)
 
