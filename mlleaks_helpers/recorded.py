@@ -169,7 +169,8 @@ def factor_table(name: str, recipe: str = "plain") -> list[dict]:
     A row for each combination: `shadows` 1 or 10, `label` none, predicted (the class that the
     target predicts) or true, `posteriors` 1, 3 or "all", `model` line, line on logs, network or
     trees; and what the attack reached with it: `balanced_accuracy`, `auc` and `tpr_at_1_percent`,
-    (seeds,) each, NaN where that could not be resolved.
+    (seeds,) each, NaN where that could not be resolved. Of seeds with many records the networks
+    were not measured: their rows have fewer seeds.
 
     Raises ValueError for an experiment of which no such table was recorded.
     """
@@ -178,8 +179,12 @@ def factor_table(name: str, recipe: str = "plain") -> list[dict]:
         raise ValueError(f"name is {name!r} and recipe {recipe!r}, of which no factor table was "
                          "recorded: there is one of plain, and of shadows-10 where that is")
     reached = ("balanced_accuracy", "auc", "tpr_at_1_percent")
+    alike = {}
+    for row in (row for rows in tables for row in rows):
+        combination = tuple(value for column, value in row.items() if column not in reached)
+        alike.setdefault(combination, []).append(row)
     return [rows[0] | {metric: np.array([row[metric] for row in rows], float)
-                       for metric in reached} for rows in zip(*tables, strict=True)]
+                       for metric in reached} for rows in alike.values()]
 
 
 def file_of(name: str, recipe: str, seed: int) -> Path:

@@ -292,13 +292,15 @@ def test_the_factor_table_over_seeds(folder, monkeypatch):
         return {"shadows": 1, "label": "none", "posteriors": 3, "model": model,
                 "balanced_accuracy": value, "auc": value / 2, "tpr_at_1_percent": None}
 
-    tables = [[row("line", 0.5), row("trees", 0.6)], [row("line", 0.7), row("trees", 0.8)], []]
+    tables = [[row("line", 0.5), row("trees", 0.6)],
+              [row("line", 0.7), row("network", 0.9), row("trees", 0.8)], []]
     entries = {("a", "plain", seed): {"set": "a", "recipe": "plain", "seed": seed, "factors": table}
                for seed, table in enumerate(tables)}
     monkeypatch.setattr(module, "_entries", lambda: entries)
-    line, trees = module.factor_table("a")
+    line, trees, network = module.factor_table("a")
     assert (line["model"], trees["model"], trees["posteriors"]) == ("line", "trees", 3)
     assert line["balanced_accuracy"].tolist() == [0.5, 0.7]
+    assert network["balanced_accuracy"].tolist() == [0.9]
     assert trees["auc"].tolist() == [0.3, 0.4] and np.isnan(trees["tpr_at_1_percent"]).all()
     with pytest.raises(ValueError, match="recipe 'dropout', of which no factor table"):
         module.factor_table("a", "dropout")
