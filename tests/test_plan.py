@@ -24,7 +24,7 @@ def test_the_plan_has_every_set_and_several_seeds():
             assert {seed for *job, seed in jobs if job == [name, recipe]} >= {0, 1}
     assert ("cifar100", "stacking", 2) in jobs and ("lfw", "stacking", 0) not in jobs
     assert {seed for *job, seed in jobs if job == ["location", "dropout"]} == set(range(10))
-    assert {seed for *job, seed in jobs if job == ["cifar10", "plain"]} == set(range(4))
+    assert {seed for *job, seed in jobs if job == ["cifar10", "plain"]} == set(range(6))
     assert ("cifar100", "epochs-200", 2) in jobs and ("location", "shadows-10", 4) in jobs
 
 
