@@ -78,6 +78,24 @@ def test_what_is_not_kept_follows_the_kept_ones_of_its_set_when_adopted(
     assert (read(*other)["measured_with"] == OLD) == left
 
 
+@pytest.mark.parametrize("moves, lacks", [(False, False), (True, False), (False, True)])
+def test_adopted_the_first_of_a_recipe_is_measured_for_the_others(monkeypatch, moves, lacks):
+    others = [("location", "plain", 1), ("location", "dropout", 0), ("location", "plain", 2)]
+    for job in others:
+        entry = write(job=job, measured_with=OLD,
+                      settings=entries.settings(*JOB[:2]) | {"size": 40})
+        if lacks and job == others[2]:
+            del entry["metrics"]["auc_maximum"]
+            entries.write_provenance(entry)
+    now = measured(monkeypatch)["metrics_of_kept"] | ({"auc_maximum": 0.9} if moves else {})
+    asked = []
+    monkeypatch.setattr(again, "_measured", lambda job: asked.append(job) or now)
+    assert again.measure([JOB, *others], adopt=True) == []
+    expected = {JOB, others[1]} | (set(others) if moves else {others[2]} if lacks else set())
+    assert set(asked) == expected and len(asked) == len(expected)
+    assert all(read(*job)["measured_with"] != OLD for job in (JOB, *others))
+
+
 def test_a_metric_that_is_new_is_measured_on_what_is_kept(monkeypatch):
     how = write()["settings"] | {"size": 50}
     entry = write(measured_with=OLD, settings=how)

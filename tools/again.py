@@ -26,17 +26,22 @@ def measure(jobs, *, adopt: bool = False) -> list[tuple]:
 
     A number stays as it is where it moves by no more than storing it in float16 may have moved
     it: it was measured on all digits. Gives the experiments that have to be trained to be
-    measured: those whose posteriors are not kept (with `adopt` only where a number of their set
-    has moved, or where they lack one), and those where only a part is kept and a number has
-    moved. Numbers that were not measured before come from what is kept, and where that is a part,
-    `of_kept` lists them.
+    measured: those whose posteriors are not kept, and those where only a part is kept and a number
+    has moved. With `adopt` one experiment of each set and recipe is measured, and where none of a
+    set's numbers moves, its others stay as they are, unless they lack one. Numbers that were not
+    measured before come from what is kept, and where that is a part, `of_kept` lists them.
     """
     to_train = []
     for name in dict.fromkeys(job[0] for job in jobs):
         here = {job: entries.read(*job) for job in jobs if job[0] == name}
-        anew = {job: _measured(job) for job, entry in here.items() if entry["sha256"]}
+        kept = [job for job, entry in here.items() if entry["sha256"]]
+        anew = {job: _measured(job) for job in (_first_of_each_recipe(kept) if adopt else kept)}
         moved = {job: _moved(here[job]["metrics_of_kept"], now) for job, now in anew.items()}
         settled = adopt and moved and not any(moved.values())
+        for job in kept:
+            if job not in anew and not (settled and _complete(job, here[job], anew)):
+                anew[job] = _measured(job)
+                moved[job] = _moved(here[job]["metrics_of_kept"], anew[job])
         for job, entry in here.items():
             for metric, (before, now) in moved.get(job, {}).items():
                 print(f"{names([job])}: {metric} {before} -> {now}")
@@ -53,6 +58,10 @@ def measure(jobs, *, adopt: bool = False) -> list[tuple]:
         print(f"{len(jobs) - len(to_train)} of {len(jobs)} experiments measured again; "
               f"{len(to_train)} have to be trained for it")
     return to_train
+
+
+def _first_of_each_recipe(jobs) -> list[tuple]:
+    return list({job[1]: job for job in reversed(jobs)}.values())
 
 
 def _measured(job) -> dict:
