@@ -1,6 +1,7 @@
 """The recordings that come with the package, and what happens to damaged ones. NumPy only."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -317,3 +318,46 @@ def test_seeds_that_lack_a_later_metric_are_left_out(monkeypatch):
     assert over_seeds("a", metric="gap") == pytest.approx([0.3, 0.3])
     with pytest.raises(ValueError, match="measured are train, test, auc, gap, auc_trees"):
         over_seeds("a", metric="auc_luck")
+
+
+# ---------------------------------------------------------------- references
+
+REFERENCES = sorted(module.references_file("", "", "").parent.glob("*.npz"))
+
+
+def test_references_are_12_megabytes_at_most_and_nothing_is_stray():
+    beside = REFERENCES[0].parent
+    assert {path.name for path in beside.iterdir()} == {
+        f"{path.stem}{ending}" for path in REFERENCES for ending in (".npz", ".json")}
+    assert sum(path.stat().st_size for path in beside.iterdir()) <= 12e6
+
+
+def test_of_location_there_are_128_references_pooled_and_four_strict_worlds():
+    from tools.plan import reference_plan
+
+    planned = {"-".join(job) for job in reference_plan()}
+    assert {path.stem for path in REFERENCES} <= planned
+    assert {"location-plain-pooled", *(f"location-{recipe}-strict-{seed}"
+            for recipe in ("plain", "dropout") for seed in range(4))} <= {
+        path.stem for path in REFERENCES}
+    assert len(module.recorded_references("location").references) == 129
+
+
+@pytest.mark.parametrize("path", REFERENCES, ids=lambda path: path.stem)
+def test_recorded_references_are_what_their_provenance_says(path):
+    name, recipe, design = re.fullmatch(r"(.+)-(plain|dropout|stacking)-(pooled|strict-\d)",
+                                        path.stem).groups()
+    seen = module.recorded_references(name, recipe, design)
+    models, records = seen.references.logits.shape
+    said = seen.provenance
+    assert (said["set"], said["recipe"], said["design"]) == (name, recipe, design)
+    assert (said["models"], said["records"]) == (models, records) and len(seen.labels) == records
+    half = seen.references.included.sum(axis=1)
+    if design == "pooled":
+        assert (half == records // 2).all()
+        assert len(np.unique(seen.references.included, axis=0)) == models
+    else:
+        assert (half == records // 4).all()
+        assert not seen.references.included[1:, : records // 2].any()
+    inside = seen.references.included
+    assert seen.references.logits[inside].mean() > seen.references.logits[~inside].mean() + 0.05
