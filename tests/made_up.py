@@ -31,17 +31,19 @@ class Planted(NamedTuple):
     centre: np.ndarray
 
 
-def planted(seed, *, models=16, n=400, delta=2.0, free=None, strict=False):
+def planted(seed, *, models=16, n=400, delta=2.0, free=None, strict=False, by_model=False):
     """A record's logit is N(mu + delta, s²) in models that were trained on it, else N(mu, s²).
 
     mu is N(0, 9) from record to record; s² is 1, or free / chi-square(free). Half of the models
-    have a record, or none where `strict`; the target has it with one half.
+    have a record, or none where `strict`, or, `by_model`, a model has half of the records; the
+    target has each with one half.
     """
     rng = np.random.default_rng(seed)
     centre = rng.normal(0, 3, n)
     spread = np.sqrt(free / rng.chisquare(free, n)) if free else np.ones(n)
-    half = np.tile(np.arange(models)[:, None] < models // 2, n)
-    included = rng.permuted(half, axis=0) & (not strict)
+    first = np.arange(n) < n // 2 if by_model else np.arange(models)[:, None] < models // 2
+    half = np.broadcast_to(first, (models, n))
+    included = rng.permuted(half, axis=int(by_model)) & (not strict)
     logits = centre + delta * included + spread * rng.normal(size=(models, n))
     member = rng.random(n) < 0.5
     target = centre + delta * member + spread * rng.normal(size=n)
@@ -63,3 +65,10 @@ def ragged():
                          [1, 1, 0, 1, 0, 1]], bool)
     logits = rng.normal(0, [1, 4, 0.5, 2, 1, 3], included.shape) + 2 * included
     return References(logits, included), rng.normal(1, 3, 6)
+
+
+def mean_area(scores, member, *, groups):
+    """The AUC, as the mean over that many groups of records."""
+    return np.mean([(own[is_in][:, None] > own[~is_in]).mean() + 0.5 * (
+        own[is_in][:, None] == own[~is_in]).mean()
+        for own, is_in in zip(np.split(scores, groups), np.split(member, groups), strict=True)])

@@ -4,13 +4,13 @@ from functools import lru_cache
 
 import numpy as np
 import pytest
-from made_up import planted, ragged
+from made_up import mean_area, planted, ragged
 from scipy import special, stats
 from scipy.optimize import bisect
 
 from mlleaks_helpers.attacks import References, lira, rehearse
 from mlleaks_helpers.attacks.lira import Moments, shrunk_variance
-from mlleaks_helpers.metrics import auc, tpr_at_fpr
+from mlleaks_helpers.metrics import auc, mean_interval, tpr_at_fpr
 
 VARIANCES = ("one", "own", "shrunk")
 EVERY = pytest.mark.parametrize("variance, online", [
@@ -47,9 +47,8 @@ def test_offline_only_the_others_count_and_higher_is_likelier():
 
 def test_one_variance_is_that_of_all_records_around_their_own_means():
     """Two records: squares 8 and 2 of one degree of freedom each; 2 and 6 of two each."""
-    logits = np.array([[[4.0, 8], [-1, 0, 1]], [[10.0, 12], [2 - 3**0.5, 2, 2 + 3**0.5]]], object)
-    table = np.array([sum(map(list, record), []) for record in logits]).T
-    both = References(table, np.repeat([[True], [False]], [2, 3], axis=0).repeat(2, axis=1))
+    logits = np.array([[4.0, 8, -1, 0, 1], [10, 12, 2 - 3**0.5, 2, 2 + 3**0.5]]).T
+    both = References(logits, np.repeat([[True], [False]], [2, 3], axis=0).repeat(2, axis=1))
     got = lira([3.0, 5.0], both, variance="one")
     inside, outside = (8 + 2) / 2, (2 + 6) / 4
     for score, target, means in zip(got, (3, 5), ((6, 0), (11, 2)), strict=True):
@@ -139,7 +138,7 @@ def test_lira_is_a_loop_over_records_that_are_in_some_models_in_one_in_none_and_
 @EVERY
 @pytest.mark.parametrize("free", [None, 4])
 def test_lira_is_a_loop_over_planted_records(variance, online, free):
-    one = planted(3, models=5, n=60, free=free)
+    one = planted(3, models=5, n=25, free=free)
     np.testing.assert_allclose(
         lira(one.target, one.references, online=online, variance=variance),
         slow_lira(one.target, one.references, online, variance), rtol=1e-8)
@@ -149,13 +148,13 @@ def test_lira_is_a_loop_over_planted_records(variance, online, free):
 
 
 @lru_cache
-def many(free=None):
-    return planted(1, models=400, n=4_000, free=free)
+def many():
+    return planted(0, models=200, n=8_000)
 
 
 @pytest.mark.parametrize("variance", VARIANCES)
 @pytest.mark.parametrize("online", [True, False])
-@pytest.mark.parametrize("rate", [0.01, 0.1])
+@pytest.mark.parametrize("rate", [0.02, 0.1])
 def test_with_many_references_lira_finds_what_can_be_found(variance, online, rate):
     """N(mu + 2, 1) against N(mu, 1): at a false positive rate a, Phi(2 - z) of the members."""
     one = many()
@@ -176,14 +175,15 @@ def test_with_many_references_the_score_is_the_likelihood_ratio():
 @pytest.mark.parametrize("online", [True, False])
 @pytest.mark.parametrize("models", [4, 8])
 def test_where_variances_differ_and_models_are_few_shrinking_is_best(online, models):
-    found = {variance: [] for variance in VARIANCES}
-    for seed in range(6):
+    found = []
+    for seed in range(8):
         one = planted(seed, models=models, n=3_000, free=4)
-        for variance in VARIANCES:
-            scores = lira(one.target, one.references, online=online, variance=variance)
-            found[variance].append(tpr_at_fpr(scores, one.member, 0.02).value)
-    one, own, shrunk = (np.array(found[variance]) for variance in VARIANCES)
-    assert (shrunk > one).all() and (shrunk > own).all()
+        found.append([tpr_at_fpr(lira(one.target, one.references, online=online,
+                                      variance=variance), one.member, 0.05).value
+                      for variance in VARIANCES])
+    one, own, shrunk = np.array(found).T
+    for other in (one, own):
+        assert mean_interval(shrunk - other).low > 0
 
 
 @pytest.mark.parametrize("free", [None, 4])
@@ -200,14 +200,10 @@ def test_shrinking_is_never_far_from_the_best(models, free):
 
 @EVERY
 def test_there_is_nothing_to_find_among_strangers(variance, online):
-    """Membership that the target never used: over 200 draws the AUC is one half."""
-    areas = []
-    for seed in range(200):
-        one = planted(seed, models=6, n=100)
-        scores = lira(one.target - 2 * one.member, one.references, online=online, variance=variance)
-        areas.append(auc(scores, one.member).value)
-    assert np.mean(areas) == pytest.approx(0.5, abs=4 * np.std(areas) / np.sqrt(200))
-    assert np.std(areas) < 0.08
+    """Membership that the target never used: over 200 groups of 100 the AUC is one half."""
+    one = planted(8, models=6, n=20_000)
+    scores = lira(one.target - 2 * one.member, one.references, online=online, variance=variance)
+    assert mean_area(scores, one.member, groups=200) == pytest.approx(0.5, abs=0.012)
 
 
 def test_a_rehearsal_says_how_many_will_be_found():
@@ -228,11 +224,11 @@ def drawn(free, common, models, n=20_000, seed=0):
     return Moments(models, np.zeros(n), variance * rng.chisquare(models - 1, n))
 
 
-@pytest.mark.parametrize("models", [4, 32, "2 to 9"])
+@pytest.mark.parametrize("models", [4, 32, "4 to 12"])
 @pytest.mark.parametrize("free, common", [(3, 2.0), (12, 0.1)])
 def test_the_planted_prior_is_recovered(free, common, models):
-    if models == "2 to 9":
-        models = np.random.default_rng(1).integers(2, 10, 20_000)
+    if models == "4 to 12":
+        models = np.random.default_rng(1).integers(4, 13, 20_000)
     moments = drawn(free, common, models)
     variance, freedom = shrunk_variance(moments)
     prior = freedom - (moments.count - 1)
@@ -267,7 +263,8 @@ def test_the_less_variances_differ_the_nearer_are_they_to_one():
         variance, _ = shrunk_variance(drawn(free, 1.0, 8))
         return np.log(variance).std()
 
-    assert apart(2) > apart(8) > apart(40) > apart(np.inf) == 0
+    assert apart(2) > apart(8) > apart(40) > apart(np.inf)
+    assert apart(np.inf) < 1e-9
 
 
 def test_the_more_models_the_nearer_is_each_to_its_own():
@@ -313,10 +310,9 @@ def test_models_that_agree_but_for_rounding_do_not_say_how_variances_differ(rest
 @EVERY
 @pytest.mark.parametrize("models", [1, 2, 3])
 def test_few_references_give_finite_scores_that_find_members(variance, online, models):
-    one = planted(2, models=models, n=2_000, delta=3.0)
-    references = References(one.references.logits, one.references.included
-                            if models > 1 else np.arange(2_000)[None] % 2 == 0)
-    scores = lira(one.target, references, online=online, variance=variance)
+    one = planted(2, models=4, n=2_000, delta=3.0)
+    scores = lira(one.target, one.references.models(slice(models)), online=online,
+                  variance=variance)
     assert np.isfinite(scores).all()
     assert auc(scores, one.member).low > 0.5
 
@@ -354,13 +350,9 @@ def test_models_that_agree_to_the_last_digit_have_finite_scores(variance, online
 @pytest.mark.parametrize("variance", VARIANCES)
 def test_far_above_the_others_farther_is_still_likelier(variance):
     one = planted(4, models=8, n=40)
-    far = one.centre + 50 * np.arange(1, 41)
-    scores = lira(far, References(one.references.logits - one.centre + one.centre[0],
-                                  one.references.included), online=False, variance=variance)
-    assert np.isfinite(scores).all()
-    near = lira(far + 10, References(one.references.logits - one.centre + one.centre[0],
-                                     one.references.included), online=False, variance=variance)
-    assert (near >= scores).all() and (variance == "shrunk" or (near > scores).all())
+    ladder = np.array([lira(one.centre + far, one.references, online=False, variance=variance)
+                       for far in (10, 50, 100, 1_000)])
+    assert np.isfinite(ladder).all() and (np.diff(ladder, axis=0) > 0).all()
 
 
 @pytest.mark.parametrize("options, message", [
