@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
 from mlleaks_helpers import validate
+from mlleaks_helpers.attacks.population import finite
 from mlleaks_helpers.attacks.references import References
 from mlleaks_helpers.observation import as_numbers
 
@@ -85,10 +86,10 @@ def overlap(one: np.ndarray, other: np.ndarray, *, top: int = 50) -> float:
     one, other  (n,) scores of the same records
 
     1 where they agree, 0 where nobody is named twice (Jaccard). Raises ValueError for unequal
-    lengths, and for a `top` below 1 or above n.
+    lengths, for scores that are not finite, and for a `top` below 1 or above n.
     """
-    one, other = np.asarray(one), np.asarray(other)
-    if one.ndim != 1 or one.shape != other.shape:
+    one, other = finite(one, "one"), finite(other, "other")
+    if one.shape != other.shape:
         raise ValueError(f"one and other must score the same records, got shapes {one.shape} and "
                          f"{other.shape}")
     validate.whole(1, top=top)

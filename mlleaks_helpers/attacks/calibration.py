@@ -38,17 +38,18 @@ def proxies(target: np.ndarray, references: References, own: References, *,
     own         the same models' logits for her own records, of which each is in some and out of
                 others; those that are not are left aside
 
-    Raises ValueError for a target that does not fit, for a record in all references, and for fewer
-    than `near` records of hers.
+    Raises ValueError for a target that does not fit, for a record in all references, for a `near`
+    below 2, and for fewer than `near` records of hers.
     """
     validate.whole(2, near=near)
     target, without = as_target(target, references), _outside(references)
+    both = own.included.any(axis=0) & ~own.included.all(axis=0)
+    if both.sum() < near:
+        raise ValueError(f"near is {near}, and own has {both.sum()} records that are in some "
+                         "models and out of others: give more, or a smaller near")
+    own = own.records(both)
     hers, others = own.moments(True), own.moments(False)
-    both = np.flatnonzero((hers.count > 0) & (others.count > 0))
-    if len(both) < near:
-        raise ValueError(f"near is {near}, and own has {len(both)} records that are in some models "
-                         "and out of others: give more, or a smaller near")
-    order = both[np.argsort(others.mean[both], kind="stable")]
+    order = np.argsort(others.mean, kind="stable")
     middle = np.searchsorted(others.mean[order], without.mean)
     first = np.clip(middle - near // 2, 0, len(order) - near)
     stand_in = np.lib.stride_tricks.sliding_window_view(hers.mean[order], near)
@@ -64,7 +65,8 @@ class LearnedCalibration:
 
     They see the logit, and the mean and the spread of the references that were not trained on the
     record, and learn from her own models: each in turn plays the target on her records, of which
-    she knows who was in. `threshold_` is one half.
+    she knows who was in. Each must have drawn its half on its own: were a record in exactly half
+    of them, the number of others that lack it would tell. `threshold_` is one half.
     """
 
     threshold_ = 0.5
@@ -72,16 +74,22 @@ class LearnedCalibration:
     def fit(self, own: References) -> "LearnedCalibration":
         """Learn from her models' logits for her own records.
 
-        Raises ValueError for fewer than two models, and for a record that fewer than two others
-        leave out, whichever model plays the target.
+        A record that all others have is left aside while a model plays. Raises ValueError for
+        fewer than two models, and where what is left holds no members or no non-members.
         """
         seen, truth = [], []
         for player in range(min(len(own), PLAYERS)):
             logits, member, others = own.without(player)
-            known = (~others.included).any(axis=0)
-            seen.append(_features(logits[known], others.records(known)))
-            truth.append(member[known])
-        self.trees_ = attack_trees().fit(np.concatenate(seen), np.concatenate(truth))
+            known = ~others.included.all(axis=0)
+            if known.any():
+                seen.append(_features(logits[known], others.records(known)))
+                truth.append(member[known])
+        member = np.concatenate(truth) if truth else np.zeros(0, bool)
+        if len(np.unique(member)) < 2:
+            raise ValueError("own must hold records that a model has, or has not, and that another "
+                             f"one has not: got {member.sum()} members and {(~member).sum()} "
+                             "non-members to learn from")
+        self.trees_ = attack_trees().fit(np.concatenate(seen), member)
         return self
 
     def score_samples(self, target: np.ndarray, references: References) -> np.ndarray:

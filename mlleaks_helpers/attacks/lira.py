@@ -14,7 +14,7 @@ from mlleaks_helpers.attacks.references import Moments, References, as_target
 VARIANCES = ("one", "own", "shrunk")
 FEW, MANY = 1e-3, 200  # degrees of freedom between which those of the prior are looked for
 LEAST = 1e-6  # variance: two models may agree to the last digit
-LOWEST = -740.0  # the log of the smallest chance above 0
+LOWEST = -746.0  # below the log of every chance that is not rounded to 0
 
 
 def lira(target: np.ndarray, references: References, *, online: bool = True,
@@ -29,7 +29,8 @@ def lira(target: np.ndarray, references: References, *, online: bool = True,
               with the t distribution that goes with it. The paper has the first two
 
     A record that no reference was trained on, or all were, takes the missing mean from the other
-    records: it lies as far from its other mean as theirs do on average. Raises ValueError for an
+    records: it lies as far from its other mean as theirs do on average. Of one reference no record
+    has both; then those means lie as far apart as the averages of all. Raises ValueError for an
     unknown `variance`, for a target that does not fit the references, where no reference was
     trained on any record (online), or all on all.
     """
@@ -42,11 +43,12 @@ def lira(target: np.ndarray, references: References, *, online: bool = True,
                          "a model answers that was not")
     if not online:
         centre = _filled(outside.mean, np.nanmean(outside.mean))
-        return -np.maximum(distribution(outside, centre, variance).logsf(target), LOWEST)
+        chance = distribution(outside, centre, variance).logsf(target)
+        return -np.where(np.isneginf(chance), LOWEST, chance)
     if not inside.count.any():
         raise ValueError("references were trained on none of the records, as in the strict design: "
                          "use online=False")
-    apart = np.nanmean(inside.mean - outside.mean)
+    apart = _apart(inside.mean, outside.mean)
     member = distribution(inside, _filled(inside.mean, outside.mean + apart), variance)
     stranger = distribution(outside, _filled(outside.mean, inside.mean - apart), variance)
     return member.logpdf(target) - stranger.logpdf(target)
@@ -62,12 +64,12 @@ def shrunk_variance(moments: Moments) -> tuple[np.ndarray, np.ndarray]:
     of any record's own, all have one variance and the degrees of freedom are infinite.
     """
     own = np.maximum(moments.count - 1, 0)
-    known = (own > 0) & (moments.squares > 0)
+    known = (own > 0) & (moments.squares > LEAST * own)
     common, prior = _one(moments), np.inf
     if known.sum() > 1:
         half = own[known] / 2
         logs = np.log(moments.squares[known] / own[known]) - special.digamma(half) + np.log(half)
-        excess = logs.var() - special.polygamma(1, half).mean()
+        excess = logs.var(ddof=1) - special.polygamma(1, half).mean()
         if excess > special.polygamma(1, MANY / 2):
             prior = brentq(lambda d: special.polygamma(1, d / 2) - excess, FEW, MANY)
             common = np.exp(logs.mean() + special.digamma(prior / 2) - np.log(prior / 2))
@@ -94,6 +96,14 @@ def _one(moments):
     """The variance of all records' logits around their own means; 1 where nothing is known."""
     free = np.maximum(moments.count - 1, 0).sum()
     return moments.squares.sum() / free if free else 1.0
+
+
+def _apart(inside, outside):
+    """How far the means lie apart, on average over the records that have both."""
+    apart = inside - outside
+    if np.isnan(apart).all():
+        return np.nanmean(inside) - np.nanmean(outside)
+    return np.nanmean(apart)
 
 
 def _filled(mean, otherwise):

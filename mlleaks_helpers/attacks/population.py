@@ -7,9 +7,12 @@ They need no reference model. Scores are higher for likelier members.
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.model_selection import train_test_split
+from threadpoolctl import threadpool_limits
 
 from mlleaks_helpers import validate
 from mlleaks_helpers.observation import as_numbers
+
+ROUNDING = 1e-12
 
 
 def p_values(scores: np.ndarray, strangers: np.ndarray) -> np.ndarray:
@@ -23,7 +26,7 @@ def p_values(scores: np.ndarray, strangers: np.ndarray) -> np.ndarray:
     uniform for a further stranger). One minus it is the population attack (Ye et al. 2022).
     Raises ValueError for no strangers, and for scores that are not finite.
     """
-    scores, strangers = _finite(scores=scores), np.sort(_finite(strangers=strangers))
+    scores, strangers = finite(scores, "scores"), np.sort(finite(strangers, "strangers"))
     as_high = len(strangers) - np.searchsorted(strangers, scores, side="left")
     return (1 + as_high) / (len(strangers) + 1)
 
@@ -39,7 +42,7 @@ def accused(scores: np.ndarray, strangers: np.ndarray, *, false_share: float = 0
     chances = p_values(scores, strangers)
     ordered = np.sort(chances)
     allowed = false_share * np.arange(1, len(ordered) + 1) / len(ordered)
-    passed = np.flatnonzero(ordered <= allowed)
+    passed = np.flatnonzero(ordered <= allowed * (1 + ROUNDING))
     return chances <= (ordered[passed[-1]] if len(passed) else 0)
 
 
@@ -68,7 +71,7 @@ class QuantileThresholds:
         Raises ValueError for unequal lengths, and for fewer strangers than the rate needs: one
         false alarm in each half.
         """
-        scores, strangers = _finite(scores=scores), np.asarray(strangers)
+        scores, strangers = finite(scores, "scores"), np.asarray(strangers)
         if strangers.ndim != 2 or len(strangers) != len(scores):
             raise ValueError("strangers must be a table with one row a score, got shape "
                              f"{strangers.shape} for {len(scores)} scores")
@@ -79,23 +82,33 @@ class QuantileThresholds:
                                           random_state=self.seed)
         self.trees_ = HistGradientBoostingRegressor(
             loss="quantile", quantile=1 - self.rate, max_leaf_nodes=8, max_iter=60,
-            early_stopping=False, random_state=self.seed).fit(strangers[learned], scores[learned])
-        beyond = np.sort(scores[level] - self.trees_.predict(strangers[level]))[::-1]
-        self.threshold_ = float(np.nextafter(beyond[int(len(level) * self.rate)], np.inf))
+            early_stopping=False, random_state=self.seed)
+        with threadpool_limits(1, "openmp"):  # as for `attack_trees`
+            self.trees_.fit(strangers[learned], scores[learned])
+        beyond = np.sort(self._beyond(strangers[level], scores[level]))[::-1]
+        self.threshold_ = float(np.nextafter(beyond[int(len(level) * self.rate + 1e-9)], np.inf))
         return self
 
     def score_samples(self, records: np.ndarray, scores: np.ndarray) -> np.ndarray:
         """By how much each record's score exceeds what is expected of strangers like it, (n,).
 
-        Raises ValueError before `fit`.
+        Raises ValueError before `fit`, and for unequal lengths.
         """
         if not hasattr(self, "trees_"):
             raise ValueError("QuantileThresholds has learned nothing yet: fit it on strangers")
-        return _finite(scores=scores) - self.trees_.predict(np.asarray(records))
+        scores, records = finite(scores, "scores"), np.asarray(records)
+        if len(scores) != len(records):
+            raise ValueError(f"scores must have one entry for each of the {len(records)} records, "
+                             f"got {len(scores)}")
+        return self._beyond(records, scores)
+
+    def _beyond(self, records, scores):
+        with threadpool_limits(1, "openmp"):
+            return scores - self.trees_.predict(records)
 
 
-def _finite(**named):
-    (name, values), = named.items()
+def finite(values, name: str) -> np.ndarray:
+    """A copy as float64. Raises ValueError unless it is a list of at least one finite number."""
     values = as_numbers(values, name)
     if values.ndim != 1 or not len(values):
         raise ValueError(f"{name} must be a list of at least one number, got shape {values.shape}")

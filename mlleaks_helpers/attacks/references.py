@@ -1,13 +1,14 @@
 """What many models say of the same records: the knowledge that is tied to a record."""
 
 from dataclasses import dataclass
+from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
 
 from mlleaks_helpers import validate
 from mlleaks_helpers.attacks.statistics import logit
-from mlleaks_helpers.observation import as_numbers, parted
+from mlleaks_helpers.observation import Observation, as_numbers, parted
 
 
 class Moments(NamedTuple):
@@ -98,7 +99,7 @@ def references(answers: np.ndarray, labels: np.ndarray, included: np.ndarray) ->
     labels    (n,) int: the records' classes
     included  (models, n) bool: which records each model was trained on
 
-    Raises ValueError for shapes that do not fit together, and as `References` does.
+    Raises ValueError for shapes that do not fit together, and as `Observation` does.
     """
     answers, labels, included = np.asarray(answers), np.asarray(labels), np.asarray(included)
     if answers.ndim != 3 or labels.shape != answers.shape[1:2] or (
@@ -106,7 +107,8 @@ def references(answers: np.ndarray, labels: np.ndarray, included: np.ndarray) ->
         raise ValueError("answers (models, n, classes), labels (n,) and included (models, n) must "
                          f"fit together, got shapes {answers.shape}, {labels.shape} and "
                          f"{included.shape}")
-    return References(np.stack([logit(one, labels) for one in answers]), included)
+    seen = (Observation(*one) for one in zip(answers, repeat(labels), included))
+    return References([logit(one.posteriors, one.labels) for one in seen], included)
 
 
 def as_target(logits, references: References) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import expit, log_expit
 
 from mlleaks_helpers import validate
+from mlleaks_helpers.attacks.population import finite
 from mlleaks_helpers.attacks.references import References, as_target
 
 
@@ -43,14 +44,12 @@ def rmia(ratios: np.ndarray, population: np.ndarray, *, gamma: float = 1.0) -> n
     ratios      (n,) the `log_ratio` of the records in question
     population  (m,) that of records of which nobody is a member
 
-    Raises ValueError for no population, and for a `gamma` that is not positive.
+    Raises ValueError for nobody in either, for ratios that are not finite, and for a `gamma` that
+    is not positive.
     """
     validate.positive(gamma=gamma)
-    population = np.sort(np.asarray(population, float))
-    if population.ndim != 1 or not len(population):
-        raise ValueError("population must be the ratios of at least one record, got shape "
-                         f"{population.shape}")
-    beaten = np.searchsorted(population, np.asarray(ratios) - np.log(gamma), side="right")
+    ratios, population = finite(ratios, "ratios"), np.sort(finite(population, "population"))
+    beaten = np.searchsorted(population, ratios - np.log(gamma), side="right")
     return beaten / len(population)
 
 

@@ -85,10 +85,10 @@ def train(build: Builder, dataset: Dataset, *, epochs: int = 50, batch_size: int
     machine the same seed gives the same model bit for bit. It seeds Python's, NumPy's and
     TensorFlow's global generators; nothing else outside the model is changed. Defaults are those
     of the authors' released code. `each_epoch` is called after every epoch with the model as it is
-    then, a `Trained` to be asked. Raises ValueError for numbers out of range, for `each_epoch`
-    with a model that is not Keras's and learns in one go, for preprocessing
-    that does not give rows of numbers, and for a builder that gives no model, no posteriors, or
-    parts of a model that it gave before.
+    then, a `Trained` to be asked. Raises ValueError for numbers out of range, for `each_epoch` with
+    a model that is not Keras's and learns in one go, for preprocessing that does not give rows of
+    numbers, and for a builder that gives no model, no posteriors, or parts of a model that it gave
+    before.
     """
     whole(1, epochs=epochs, batch_size=batch_size)
     whole(0, seed=seed)
