@@ -91,12 +91,9 @@ $(READY): requirements.txt tools/set_up.py
 	"$(PYTHON)" tools/set_up.py $(VENV)
 
 # The source of the site: the executed copies of the notebooks, and the other pages as they are.
-EXECUTE = $(PY) -m nbconvert --log-level WARN --to notebook --execute \
-	--ExecutePreprocessor.extra_arguments=--IPKernelApp.log_level=ERROR
-
 $(EXECUTED): $(READY)
 	@mkdir -p "$$(dirname "$@")"
-	$(EXECUTE) --output-dir "$$(dirname "$@")" "$(subst _build/source,book,$@)"
+	$(PY) -m tools.execute "$(subst _build/source,book,$@)" "$@"
 
 # A master of exercises is a page with holes, not executed, and one with solutions, which is.
 $(STARTERS): tools/exercises.py $(READY)
@@ -107,7 +104,7 @@ $(SOLVED): tools/exercises.py $(READY)
 	@mkdir -p "$$(dirname "$@")" _build/solutions
 	$(PY) -m tools.exercises solution "$(subst _build/source/solutions,book/exercises,$@)" \
 		> "$(subst _build/source,_build,$@)"
-	$(EXECUTE) --output-dir "$$(dirname "$@")" "$(subst _build/source,_build,$@)"
+	$(PY) -m tools.execute "$(subst _build/source,_build,$@)" "$@"
 
 MADE := scoreboard preregistration status
 $(filter-out $(MADE:%=_build/source/%.md),$(COPIED)):
