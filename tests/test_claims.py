@@ -3,7 +3,9 @@
 import io
 import json
 import math
+import re
 import sys
+from dataclasses import replace
 from datetime import date
 from html import unescape
 from pathlib import Path
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 from scipy import stats
 
-from mlleaks_helpers.claims import CLAIMS, TABLE, Claim, Verdict, anchor, check, combined
+from mlleaks_helpers.claims import CLAIMS, TABLE, WIDE, Claim, Verdict, anchor, check, combined
 from mlleaks_helpers.interval import Interval, mean_interval
 
 BAND = Claim(41, "A claim", "III", "R .85", "R", 0.8, 0.9)
@@ -175,6 +177,55 @@ def test_the_entry_says_what_the_box_says(band):
                   "known", "0.8 to 0.9", entry["why"], entry["needs"]):
         assert words in box
     assert f'id="{anchor(41, "known")}"' in box
+
+
+def drawn(claim, *parts):
+    """The bar of a verdict on some sets: intervals, band, edges and paper's number, in pixels."""
+    each = {str(i): Interval(*numbers) for i, numbers in enumerate(parts)}
+    html = Verdict(claim, each["0"], "made up", each)._repr_mimebundle_()["text/html"]
+    points = [[int(x) for x in point] for point in re.findall(
+        r'M(\d+) 0H(\d+)" stroke-width="3"/><circle cx="(\d+)"', html)]
+    band = [int(x) for x in re.findall(r'<path d="M(\d+) 0H(\d+)V\d+H', html)[0]]
+    edges = [int(x) for x in re.findall(r'<path d="M(\d+) 0V', html)]
+    diamond = [int(x) for x in re.findall(r'<path d="M(\d+)-5l', html)]
+    return [(low, value, high) for low, high, value in points], band, edges, diamond, html
+
+
+def test_the_bar_shows_on_which_side_of_the_edges_an_interval_lies():
+    claim = replace(BAND, number=0.85)
+    parts, band, edges, diamond, html = drawn(
+        claim, (0.85, 0.82, 0.88), (0.82, 0.79, 0.85), (0.7, 0.6, 0.75))
+    low, high = band
+    assert edges == band and low < diamond[0] < high
+    inside, crossing, outside = parts
+    assert low < inside[0] < inside[1] < inside[2] < high
+    assert crossing[0] < low < crossing[1] < crossing[2] < high and max(outside) < low
+    assert 'aria-hidden="true"' in html and html.count("◇") == html.count("▒") == 1
+
+
+def test_an_end_that_is_open_is_drawn_as_far_as_the_picture_goes():
+    half = replace(BAND, high=math.inf)
+    parts, band, edges, diamond, html = drawn(half, (0.85, -math.inf, math.inf))
+    assert band == [edges[0], WIDE] and len(edges) == 1 and diamond == [] and "◇" not in html
+    assert parts[0][0] == 0 and parts[0][2] == WIDE
+    assert drawn(replace(BAND, low=-math.inf), (0.85, 0.85, 0.85))[1][0] == 0
+    point = drawn(replace(half, low=0.85), (0.85, 0.85, 0.85))
+    assert point[0] == [(point[2][0],) * 3]
+
+
+def test_without_a_band_there_is_no_bar():
+    claim = replace(BAND, low=-math.inf, high=math.inf)
+    html = Verdict(claim, INSIDE, "made up")._repr_mimebundle_()["text/html"]
+    assert "<svg" not in html and "●" not in html
+
+
+@pytest.mark.parametrize("claim", [claim for claim in CLAIMS.values() if claim.number is not None],
+                         ids=lambda claim: str(claim.id))
+def test_the_drawn_number_is_the_papers(claim):
+    """One that its words give, or the difference of two of them."""
+    given = [float(x) for x in re.findall(r"\d*\.?\d+", claim.paper)]
+    pairs = [abs(a + sign * b) for a in given for b in given for sign in (-1, 1)]
+    assert any(math.isclose(claim.number, x, abs_tol=1e-9) for x in given + pairs)
 
 
 def test_a_box_has_a_place_on_its_page():

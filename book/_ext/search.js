@@ -46,7 +46,11 @@
     }).filter(({ covered }) => covered > 0);
   };
 
+  const lesson = (number) => sections.filter(({ title }) => title.startsWith(`${number} · `));
+
   const find = (query) => {
+    const [, number] = query.match(/^\s*(?:chapter|lesson)\s+(\d+)\s*$/i) ?? [];
+    if (number && lesson(number).length) return lesson(number).slice(0, SHOWN);
     const plain = tokens(query).join(" ");
     const more = Object.entries(ALSO).filter(([typed]) => joined([plain])
       .includes(joined(tokens(typed)))).map(([, said]) => said);
