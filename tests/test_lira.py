@@ -10,7 +10,7 @@ from scipy.optimize import bisect
 
 from mlleaks_helpers.attacks import References, lira, rehearse
 from mlleaks_helpers.attacks.lira import Moments, shrunk_variance
-from mlleaks_helpers.metrics import auc, mean_interval, tpr_at_fpr
+from mlleaks_helpers.metrics import auc, tpr_at_fpr
 
 VARIANCES = ("one", "own", "shrunk")
 EVERY = pytest.mark.parametrize("variance, online", [
@@ -183,7 +183,7 @@ def test_where_variances_differ_and_models_are_few_shrinking_is_best(online, mod
                       for variance in VARIANCES])
     one, own, shrunk = np.array(found).T
     for other in (one, own):
-        assert mean_interval(shrunk - other).low > 0
+        assert (shrunk - other).mean() > 0.02
 
 
 @pytest.mark.parametrize("free", [None, 4])

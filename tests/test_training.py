@@ -17,16 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from mlleaks_helpers.data import Dataset, load, split
-from mlleaks_helpers.models import (
-    Classical,
-    Trained,
-    classical,
-    dropout,
-    label_smoothing,
-    mlp,
-    stacking,
-    train,
-)
+from mlleaks_helpers.models import Classical, Trained, classical, dropout, mlp, stacking, train
 from mlleaks_helpers.observation import observe
 
 PARTS = split(load("digits"), size=60, seed=0)
@@ -140,7 +131,7 @@ def test_a_number_out_of_range_is_named(options, message):
         train(Spy, BLOBS, **options)
 
 
-@pytest.mark.parametrize("build", [mlp(8), dropout(mlp(8)), label_smoothing(mlp(8))])
+@pytest.mark.parametrize("build", [mlp(8), dropout(mlp(8))])
 def test_a_model_may_be_asked_after_every_epoch_and_learns_as_if_it_was_not(build):
     def ask(one):
         seen.append(one(RECORDS))
@@ -151,8 +142,6 @@ def test_a_model_may_be_asked_after_every_epoch_and_learns_as_if_it_was_not(buil
     alone = train(build, BLOBS, epochs=3, batch_size=20, seed=4)
     assert same(weights(asked), weights(alone)) and asked.history == alone.history
     np.testing.assert_array_equal(seen[-1], alone(RECORDS))
-    np.testing.assert_array_equal(seen[0], train(build, BLOBS, epochs=1, batch_size=20,
-                                                 seed=4)(RECORDS))
     assert len(seen) == 3 and not np.array_equal(seen[0], seen[1])
     assert accuracies[-1] == alone.accuracy(BLOBS)
 
