@@ -161,8 +161,9 @@ def _book(values, frames, readouts, start, control, alt, caption, key, width) ->
     scrolls = ' tabindex="0"' * (width > _PHONE)   # else the keyboard could not
     listed = "".join(f"<li>{escape(text)}</li>" for text in readouts)
     return "\n".join([
-        f'<figure class="flipbook" style="margin: 1em 0; max-width: {_WIDEST * width:.0f}px" '
-        f'oninput="{escape(_TURN)}">',
+        # JupyterLab would take the arrow keys for itself.
+        '<figure class="flipbook" data-lm-suppress-shortcuts="true" '
+        f'style="margin: 1em 0; max-width: {_WIDEST * width:.0f}px" oninput="{escape(_TURN)}">',
         f'<div style="background: white; overflow-x: auto"{scrolls}>\n{pages}\n</div>', turn,
         f'<output aria-live="polite" style="display: block">{escape(readouts[start])}</output>',
         "<noscript><style>.flipbook-control { display: none !important }</style>",

@@ -86,6 +86,11 @@ def test_words_are_chosen_by_buttons_and_numbers_by_a_slider(shown):
     assert "radio" not in shown[1]["text/html"]
 
 
+def test_jupyterlab_leaves_the_arrow_keys_to_the_control(shown):
+    flip()
+    assert '<figure class="flipbook" data-lm-suppress-shortcuts="true" ' in shown[0]["text/html"]
+
+
 def test_a_caption_is_a_figcaption(shown):
     flip()
     flip(caption="Look < here.")

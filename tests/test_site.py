@@ -2,6 +2,7 @@
 
 import functools
 import re
+from html import unescape
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 from urllib.request import url2pathname
@@ -219,7 +220,8 @@ def test_barriers_are_noticed(browser, tmp_path, fault, times, html):
 def test_a_page_is_described(name):
     html = (HTML / name).read_text(encoding="utf-8")
     facts = dict(re.findall(r'<meta (?:name|property)="([\w:]+)" content="(.*?)">', html))
-    assert 20 < len(facts["description"]) <= 165 and facts["og:description"]
+    assert 20 < len(unescape(facts["description"])) <= 165 and facts["og:description"]
+    assert "&lt;" not in facts["description"] and "minutes in all" not in facts["description"]
     assert facts["og:title"] and "<" not in facts["og:title"]
     assert ((HTML / name).parent / facts["og:image"]).is_file() and "og:url" not in facts
     assert f'<link rel="icon" href="{"../" * name.count("/")}_static/logo.svg"' in html

@@ -97,9 +97,10 @@ def repair(body):
 
 
 def described(doctree):
-    """The beginning of a page: its first paragraph, in whole words."""
+    """The beginning of a page: its first paragraph of prose, in whole words."""
     words = next((paragraph.astext() for paragraph in doctree.findall(nodes.paragraph)
-                  if len(paragraph.astext()) > 40), "").split()
+                  if "lesson" not in paragraph["classes"] and len(paragraph.astext()) > 40),
+                 "").split()
     while len(" ".join(words)) > LETTERS:
         words[-2:] = [words[-2].rstrip(",;:–") + " …"] if words[-1] != "…" else [words[-2]]
     return " ".join(words)
