@@ -17,6 +17,7 @@ from pathlib import Path
 
 from scipy import stats
 
+from mlleaks_helpers.bar import drawn_bar, sign
 from mlleaks_helpers.interval import Interval
 
 MIME = "application/vnd.mlleaks.verdict+json"
@@ -50,11 +51,9 @@ class Claim:
 
     `statistic` says which number is compared with the band `low` … `high`, whose ends may be open
     (infinite); precision (P) and recall (R) are class-averaged unless it says otherwise.
-    `differs` gives, for a data set, the reason why the number is known to lie outside the band
-    on it in this book. `counted` is what narrows the interval when there are more of it;
-    `arithmetic` says why a claim cannot fail, and is empty where it can. `history` begins with the
-    band before any recording; the last step is today's. `number` is the paper's, where it has one
-    for `statistic`.
+    `differs` gives, for a data set, the reason why the number is known to lie outside the band on
+    it in this book. `counted` is what narrows the interval; `arithmetic` says why a claim cannot
+    fail; `history` goes from the band before any recording to today's; `number` is the paper's.
     """
 
     id: int
@@ -192,49 +191,13 @@ class Verdict:
     __repr__ = __str__
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        bar = _bar(self.claim, [*self.parts.values()])
-        drawn = {name for name in SIGNS if bar and (name, self.claim.number) != ("paper", None)}
-        body = "".join(f"<dt>{name}{SIGNS[name] if name in drawn else ''}</dt>"
+        bar = drawn_bar(self.claim, [*self.parts.values()])
+        body = "".join(f"<dt>{name}{sign(name, self.claim) if bar else ''}</dt>"
                        f"<dd>{escape(text)}</dd>" for name, text in self.rows().items())
         style = self.verdict.replace(" ", "-") + " aside" * self.stand_in
         html = (f'<div class="verdict {style}" id="{anchor(self.claim.id, self.data)}">'
                 f"<p><b>{self.title}.</b> {escape(self.claim.text)}.</p>{bar}<dl>{body}</dl></div>")
         return {"text/plain": str(self), "text/html": html, MIME: self.entry()}
-
-
-WIDE, LINE = 320, 14  # pixels of a bar, and of each line in it
-SIGNS = {name: f' <span aria-hidden="true">{sign}</span>' for name, sign in
-         {"paper": "◇", "here": "●", "each": "●", "band": "▒"}.items()}
-
-
-def _bar(claim: Claim, parts: list[Interval]) -> str:
-    """The band, on it the paper's number and below that each interval: an SVG without words.
-
-    It shows what the rows say, and is hidden from screen readers. Empty where the claim has no
-    band; an end that is infinite, or open, lies at the picture's.
-    """
-    known = [x for part in parts for x in (part.low, part.value, part.high)]
-    known += [claim.low, claim.high] + [claim.number] * (claim.number is not None)
-    known = [x for x in known if math.isfinite(x)]
-    room = (max(known) - min(known)) / 8 or 1
-
-    def at(x):
-        share = (x - min(known) + room) / (max(known) - min(known) + 2 * room)
-        return round(WIDE * min(max(share, 0), 1))
-
-    lines = [f'<path d="M{at(part.low)} 0H{at(part.high)}" stroke-width="3"/>'
-             f'<circle cx="{at(part.value)}" r="4" fill="currentColor"/>' for part in parts]
-    if claim.number is not None:
-        lines.insert(0, f'<path d="M{at(claim.number)}-5l5 5-5 5-5-5z"/>')
-    low, high, tall = at(claim.low), at(claim.high), LINE * len(lines)
-    edges = [f'<path d="M{at(edge)} 0V{tall}"/>' for edge in (claim.low, claim.high)
-             if math.isfinite(edge)]
-    drawn = [f'<g transform="translate(0 {LINE * i + LINE // 2})">{line}</g>'
-             for i, line in enumerate(lines)]
-    return "".join([f'<svg aria-hidden="true" viewBox="0 0 {WIDE} {tall}" style="display: block; '
-                    f'max-width: {WIDE}px; margin: .3em 0" fill="none" stroke="currentColor" '
-                    f'stroke-width="1.5"><path d="M{low} 0H{high}V{tall}H{low}z" opacity=".2" '
-                    'fill="currentColor" stroke="none"/>', *edges, *drawn, "</svg>"] * bool(edges))
 
 
 def anchor(claim_id: int, data: str) -> str:
