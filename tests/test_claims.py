@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from scipy import stats
 
-from mlleaks_helpers.claims import CLAIMS, TABLE, WIDE, Claim, Verdict, anchor, check, combined
+from mlleaks_helpers.bar import WIDE
+from mlleaks_helpers.claims import CLAIMS, TABLE, Claim, Verdict, anchor, check, combined
 from mlleaks_helpers.interval import Interval, mean_interval
 
 BAND = Claim(41, "A claim", "III", "R .85", "R", 0.8, 0.9)
