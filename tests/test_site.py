@@ -2,6 +2,7 @@
 
 import functools
 import re
+from contextlib import suppress
 from html import unescape
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
@@ -11,6 +12,7 @@ import axe_playwright_python
 import matplotlib.pyplot as plt
 import pytest
 from conftest import skip_or_fail
+from playwright.sync_api import TimeoutError
 
 from mlleaks_helpers import plots
 
@@ -42,6 +44,10 @@ FAULTS = r"""() => {
     ...(/\|(\s*[-:–—]+\s*\|){2}/.test(prose?.textContent) ? ['raw table in the prose'] : []),
   ];
 }"""
+
+# What scrolls can be reached by the keyboard.
+IN_REACH = """() => [...document.querySelectorAll('pre, .pst-scrollable-table-container')].every(
+  (part) => part.scrollWidth <= part.clientWidth || part.tabIndex === 0)"""
 
 IN_MODE = "mode => (document.documentElement.dataset.theme ?? mode) === mode"
 
@@ -165,6 +171,8 @@ def barriers(browser, path):
     found = []
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
+        with suppress(TimeoutError):  # the theme sees a new width a moment later
+            page.wait_for_function(IN_REACH, timeout=2_000)
         for mode in "light", "dark":
             page.emulate_media(color_scheme=mode)
             page.wait_for_function(IN_MODE, arg=mode)
