@@ -16,8 +16,11 @@ def drawn_bar(claim, parts: list[Interval]) -> str:
 
     claim  with the ends `low` and `high` of its band, and the paper's `number` or None
     """
+    edges = [edge for edge in (claim.low, claim.high) if math.isfinite(edge)]
+    if not edges:
+        return ""
     known = [x for part in parts for x in (part.low, part.value, part.high)]
-    known += [claim.low, claim.high] + [claim.number] * (claim.number is not None)
+    known += edges + [claim.number] * (claim.number is not None)
     known = [x for x in known if math.isfinite(x)]
     room = (max(known) - min(known)) / 8 or 1
 
@@ -30,14 +33,13 @@ def drawn_bar(claim, parts: list[Interval]) -> str:
     if claim.number is not None:
         lines.insert(0, f'<path d="M{at(claim.number)}-5l5 5-5 5-5-5z"/>')
     low, high, tall = at(claim.low), at(claim.high), LINE * len(lines)
-    edges = [f'<path d="M{at(edge)} 0V{tall}"/>' for edge in (claim.low, claim.high)
-             if math.isfinite(edge)]
-    drawn = [f'<g transform="translate(0 {LINE * i + LINE // 2})">{line}</g>'
-             for i, line in enumerate(lines)]
+    drawn = [f'<path d="M{at(edge)} 0V{tall}"/>' for edge in edges]
+    drawn += [f'<g transform="translate(0 {LINE * i + LINE // 2})">{line}</g>'
+              for i, line in enumerate(lines)]
     return "".join([f'<svg aria-hidden="true" viewBox="0 0 {WIDE} {tall}" style="display: block; '
                     f'max-width: {WIDE}px; margin: .3em 0" fill="none" stroke="currentColor" '
                     f'stroke-width="1.5"><path d="M{low} 0H{high}V{tall}H{low}z" opacity=".2" '
-                    'fill="currentColor" stroke="none"/>', *edges, *drawn, "</svg>"] * bool(edges))
+                    'fill="currentColor" stroke="none"/>', *drawn, "</svg>"])
 
 
 def sign(row: str, claim) -> str:

@@ -23,8 +23,13 @@ from mlleaks_helpers.stored import from_arrays
 
 def folder() -> Path:
     """Where recordings lie."""
-    named = os.environ.get("MLLEAKS_RECORDINGS")
-    return Path(named).expanduser() if named else Path(__file__).with_name("recordings")
+    return _named_by("MLLEAKS_RECORDINGS", "recordings")
+
+
+def _named_by(variable, beside):
+    """The folder that an environment variable names, or one beside this file."""
+    named = os.environ.get(variable)
+    return Path(named).expanduser() if named else Path(__file__).with_name(beside)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,12 +73,7 @@ def recorded(name: str, recipe: str = "plain", *, seed: int = 0) -> Recorded:
     if entry is None or entry["sha256"] is None:
         kept = [key for key, entry in _entries().items() if entry["sha256"]]
         raise ValueError(_what_there_is(kept, name, recipe, seed))
-    path = file_of(name, recipe, seed)
-    content = path.read_bytes()
-    if sha256(content) != entry["sha256"]:
-        raise OSError(f"{path} is damaged: its SHA-256 is not the one in {path.stem}.json. "
-                      f"Get the file anew, or make it: {entry['command']}")
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+    with _arrays(file_of(name, recipe, seed), entry) as arrays:
         return Recorded(*from_arrays(arrays), copy.deepcopy(entry))
 
 
@@ -111,12 +111,8 @@ def recorded_references(name: str, recipe: str = "plain",
     if not path.exists():
         there = ", ".join(sorted(one.stem for one in path.parent.glob("*.npz"))) or "none"
         raise ValueError(f"{path.stem} is not recorded: of references there are {there}")
-    content = path.read_bytes()
     entry = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-    if sha256(content) != entry["sha256"]:
-        raise OSError(f"{path} is damaged: its SHA-256 is not the one in {path.stem}.json. "
-                      f"Get the file anew, or make it: {entry['command']}")
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+    with _arrays(path, entry) as arrays:
         shape = arrays["logits"].shape
         included = np.unpackbits(arrays["included"], axis=1, count=shape[1]).astype(bool)
         return RecordedReferences(
@@ -126,9 +122,16 @@ def recorded_references(name: str, recipe: str = "plain",
 
 def references_file(name: str, recipe: str, design: str) -> Path:
     """Where logits of references lie; their provenance is beside them, as .json."""
-    named = os.environ.get("MLLEAKS_REFERENCES")
-    beside = Path(named).expanduser() if named else Path(__file__).with_name("references")
-    return beside / f"{name}-{recipe}-{design}.npz"
+    return _named_by("MLLEAKS_REFERENCES", "references") / f"{name}-{recipe}-{design}.npz"
+
+
+def _arrays(path, entry):
+    """The arrays of a file, if it is the one that its entry vouches for."""
+    content = path.read_bytes()
+    if sha256(content) != entry["sha256"]:
+        raise OSError(f"{path} is damaged: its SHA-256 is not the one in {path.stem}.json. "
+                      f"Get the file anew, or make it: {entry['command']}")
+    return np.load(io.BytesIO(content), allow_pickle=False)
 
 
 def measured(name: str | None = None, recipe: str | None = None) -> list[dict]:

@@ -137,6 +137,17 @@ def test_of_the_recordings_count_those_that_a_chapter_names(root, read, sets):
             if path.startswith("recordings/")} == sets
 
 
+def test_of_the_references_count_those_of_the_sets_that_a_page_names(root):
+    helpers = root / "mlleaks_helpers"
+    put(helpers / "recorded.py", "FOLDER = 'references'\ndef recorded_references(name): ...")
+    for name in ("retail-10", "retail-100"):
+        put(helpers / f"references/{name}-plain-pooled.npz", "")
+    put(root / "book/4.ipynb", notebook("from mlleaks_helpers.recorded import recorded_references",
+                                        "recorded_references('retail-10')"))
+    assert {path for path in reached(root, "4.ipynb") if path.startswith("references/")} == {
+        "references/retail-10-plain-pooled.npz"}
+
+
 @pytest.mark.parametrize("source, module", [
     ("from mlleaks_helpers.attacks.masks import label_only", "attacks/masks.py"),
     ("import mlleaks_helpers.attacks.masks as m", "attacks/masks.py"),

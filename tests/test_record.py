@@ -9,6 +9,7 @@ import time
 
 import numpy as np
 import pytest
+from small import run_here, small_location
 
 from mlleaks_helpers import recorded
 from mlleaks_helpers.data import DataUnavailable, load
@@ -21,27 +22,14 @@ JOB = ("location", "logistic", 0)
 @pytest.fixture
 def small(tmp_path, monkeypatch):
     """A Location of eight bits and 60 records a part, and a folder of recordings of its own."""
-    rng = np.random.default_rng(0)
-    (tmp_path / "data").mkdir()
-    np.savez(tmp_path / "data/location.npz", x=rng.integers(2, size=(250, 8), dtype=np.uint8),
-             y=rng.integers(3, size=250), classes=["a", "b", "c"])
-    monkeypatch.setenv("MLLEAKS_DATA", str(tmp_path / "data"))
+    small_location(tmp_path, monkeypatch)
     monkeypatch.setenv("MLLEAKS_RECORDINGS", str(tmp_path / "recordings"))
-    monkeypatch.setitem(plan.SIZES, "location", 60)
     return tmp_path / "recordings"
 
 
 def run(monkeypatch, *arguments):
     """The command in this process, one experiment after the other: what it made."""
-    made = []
-
-    def in_parallel(jobs):
-        return lambda function, todo: [made.append(job) or function(*job) for job in todo]
-
-    monkeypatch.setattr(record, "in_parallel", in_parallel)
-    monkeypatch.setattr(sys, "argv", ["record", "--set", "location", *arguments])
-    record.main()
-    return made
+    return run_here(record, monkeypatch, *arguments)
 
 
 def test_make_records_what_the_models_answered(small):

@@ -1,9 +1,8 @@
 """The command that records references: who is drawn, what is kept, what a kill leaves."""
 
-import sys
-
 import numpy as np
 import pytest
+from small import run_here, small_location
 
 from mlleaks_helpers.attacks import logit
 from mlleaks_helpers.data import deal, load
@@ -18,13 +17,8 @@ STACKS = ("location", "stacking", "pooled")
 @pytest.fixture
 def small(tmp_path, monkeypatch):
     """A Location of eight bits and 60 records a part, three references, a folder of its own."""
-    rng = np.random.default_rng(0)
-    (tmp_path / "data").mkdir()
-    np.savez(tmp_path / "data/location.npz", x=rng.integers(2, size=(250, 8), dtype=np.uint8),
-             y=rng.integers(3, size=250), classes=["a", "b", "c"])
-    monkeypatch.setenv("MLLEAKS_DATA", str(tmp_path / "data"))
+    small_location(tmp_path, monkeypatch)
     monkeypatch.setenv("MLLEAKS_REFERENCES", str(tmp_path / "references"))
-    monkeypatch.setitem(plan.SIZES, "location", 60)
     monkeypatch.setitem(plan.POOLED, POOLED[:2], 3)
     monkeypatch.setitem(plan.POOLED, STACKS[:2], 2)
     monkeypatch.setitem(plan.STRICT, STRICT[:2], 2)
@@ -33,15 +27,7 @@ def small(tmp_path, monkeypatch):
 
 def run(monkeypatch, *arguments):
     """The command in this process, one model after the other: the models that were trained."""
-    made = []
-
-    def in_parallel(jobs):
-        return lambda function, todo: [made.append(job) or function(*job) for job in todo]
-
-    monkeypatch.setattr(references, "in_parallel", in_parallel)
-    monkeypatch.setattr(sys, "argv", ["references", "--set", "location", *arguments])
-    references.main()
-    return made
+    return run_here(references, monkeypatch, *arguments)
 
 
 def test_pooled_every_model_has_its_own_half_of_the_first_two_parts(small):
@@ -91,6 +77,11 @@ def test_of_stacks_the_part_of_each_member_is_kept(small, monkeypatch):
     seen = recorded_references(*STACKS)
     np.testing.assert_array_equal(seen.part >= 0, seen.references.included)
     assert set(np.unique(seen.part)) == {-1, 0, 1, 2}
+    records, included = references.drawn(*STACKS, load("location"))
+    for k in range(3):
+        stack = trained(plan.settings(*STACKS[:2])["target"], records.take(included[k]),
+                        references.seed_of("pooled", k))
+        np.testing.assert_array_equal(seen.part[k, included[k]], stack.model.part_)
 
 
 def test_a_killed_run_goes_on_where_it_was(small, monkeypatch):
@@ -107,6 +98,14 @@ def test_what_is_current_is_not_made_again_and_what_is_not_is(small, monkeypatch
     monkeypatch.setitem(plan.POOLED, POOLED[:2], 4)
     assert references.stale([POOLED]) == [POOLED]
     monkeypatch.setitem(plan.POOLED, POOLED[:2], 3)
+    assert references.stale([POOLED]) == []
+    with monkeypatch.context() as other:
+        other.setattr(references, "seed_of", lambda design, k: 7 + k)
+        assert references.stale([POOLED]) == [POOLED]
+    drawn = references.drawn
+    with monkeypatch.context() as other:
+        other.setattr(references, "drawn", lambda *job: (drawn(*job)[0], drawn(*job)[1][::-1]))
+        assert references.stale([POOLED]) == [POOLED]
     np.savez(small.parent / "data/location.npz", x=np.ones((250, 8), np.uint8),
              y=np.arange(250) % 3, classes=["a", "b", "c"])
     assert references.stale([POOLED]) == [POOLED]

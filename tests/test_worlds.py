@@ -7,13 +7,18 @@ import pytest
 
 from mlleaks_helpers.data import Dataset, random_records, split
 from mlleaks_helpers.models import mlp, worlds
-from mlleaks_helpers.models.worlds import _trained
+from mlleaks_helpers.models.worlds import who_trains
 
 RNG = np.random.default_rng(0)
 LABELS = RNG.integers(0, 3, 90)
 RECORDS = (RNG.random((90, 12)) < RNG.random((3, 12))[LABELS]).astype(np.uint8)
 VOTES = Dataset("votes", RECORDS, LABELS, ("a", "b", "c"))
 SMALL = {"size": 20, "epochs": 2, "batch_size": 8}
+
+
+def rng(seed):
+    """What draws the halves of the world of that seed."""
+    return np.random.default_rng((seed, 1))
 
 
 def test_a_world_has_the_paper_s_four_parts():
@@ -43,19 +48,19 @@ def random_labels():
 
 
 def test_more_shadows_train_on_halves_of_the_adversary_s_records():
-    trained = _trained(20, 4, 5).reshape(5, 4, 20)
+    trained = who_trains(20, 4, rng(5)).reshape(5, 4, 20)
     np.testing.assert_array_equal(trained.sum(axis=(1, 2)), 20)
     assert trained[0, 0].all() and trained[1, 2].all()
     assert not trained[1:, :2].any()
     assert len({rows.tobytes() for rows in trained}) == 5
     assert all(rows[2].any() and rows[3].any() for rows in trained[2:])
-    assert not np.array_equal(_trained(20, 4, 6)[2], _trained(20, 4, 5)[2])
+    assert not np.array_equal(who_trains(20, 4, rng(6))[2], who_trains(20, 4, rng(5))[2])
 
 
 def test_every_shadow_is_asked_about_all_of_hers_and_told_apart_by_who_trained_it():
     [world] = worlds(mlp(4), VOTES, seeds=[5], shadows=3, **SMALL)
     parts = split(VOTES, size=20, seed=5)
-    for shadow, inside in zip(world.shadows, _trained(20, 3, 5)[1:], strict=True):
+    for shadow, inside in zip(world.shadows, who_trains(20, 3, rng(5))[1:], strict=True):
         np.testing.assert_array_equal(shadow.labels, np.r_[parts.shadow_train.y,
                                                            parts.shadow_out.y])
         np.testing.assert_array_equal(shadow.member, inside[40:])

@@ -8,6 +8,7 @@ import json
 import platform
 from functools import cache, lru_cache
 from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 
@@ -42,8 +43,7 @@ def provenance(job: tuple, answers: Answers, kept: int) -> dict:
             answers.first(kept), every_attack=runs_every_attack(*job)),
         "factors": factor_table(answers) if has_factor_table(recipe, seed) else [],
         "seconds_a_model": round(answers.seconds, 1),
-        "versions": {"python": platform.python_version(), **{
-            package: version(package) for package in ("keras", "numpy", "scikit-learn")}},
+        "versions": versions(),
     }
 
 
@@ -60,9 +60,19 @@ def write(entry: dict, arrays: dict | None) -> None:
 
 def write_provenance(entry: dict) -> None:
     """Put an experiment's provenance in place of an earlier one."""
-    path = file_of(entry["set"], entry["recipe"], entry["seed"]).with_suffix(".json")
+    put(entry, file_of(entry["set"], entry["recipe"], entry["seed"]).with_suffix(".json"))
+
+
+def put(entry: dict, path: Path) -> None:
+    """Write an entry, whole or not at all."""
     with replacing(path) as part:
         part.write_text(json.dumps(entry, indent=1) + "\n", encoding="utf-8")
+
+
+def versions() -> dict[str, str]:
+    """Of what an entry is made with: Python, and the libraries that train and measure."""
+    return {"python": platform.python_version()} | {
+        package: version(package) for package in ("keras", "numpy", "scikit-learn")}
 
 
 def read(name: str, recipe: str, seed: int) -> dict | None:

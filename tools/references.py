@@ -8,10 +8,8 @@ as it is trained, so that a run that was killed goes on where it was.
 
 import argparse
 import json
-import platform
 import shutil
 import time
-from importlib.metadata import version
 
 import numpy as np
 
@@ -19,8 +17,9 @@ from mlleaks_helpers.attacks.statistics import logit
 from mlleaks_helpers.data import Dataset, deal, load
 from mlleaks_helpers.files import replacing, sha256
 from mlleaks_helpers.models import train_many
+from mlleaks_helpers.models.worlds import who_trains
 from mlleaks_helpers.recorded import references_file
-from tools.entries import code_of, described, digest
+from tools.entries import code_of, described, digest, put, versions
 from tools.experiments import builder, trained
 from tools.plan import POOLED, SIZES, STRICT, reference_plan, settings
 from tools.record import in_parallel
@@ -56,11 +55,9 @@ def make(name: str, recipe: str, design: str, jobs: int | None = None) -> None:
         "seconds": round(time.perf_counter() - begun, 1),
         "command": f"make references SET={name} RECIPE={recipe} DESIGN={design}",
         "sha256": sha256(path.read_bytes()),
-        "versions": {"python": platform.python_version(), **{
-            package: version(package) for package in ("keras", "numpy", "scikit-learn")}},
+        "versions": versions(),
     }
-    with replacing(path.with_suffix(".json")) as part:
-        part.write_text(json.dumps(entry, indent=1) + "\n", encoding="utf-8")
+    put(entry, path.with_suffix(".json"))
     shutil.rmtree(waiting)
 
 
@@ -75,11 +72,7 @@ def drawn(name: str, recipe: str, design: str, dataset: Dataset) -> tuple[Datase
         for row in included:
             row[rng.permutation(2 * size)[:size]] = True
         return dataset.take(four[:2].ravel()), included
-    included = np.zeros((STRICT[name, recipe] + 1, 4, size), bool)
-    included[0, 0] = included[1, 2] = True
-    for row in included[2:]:
-        row[2:] = rng.permutation(np.arange(2 * size) < size).reshape(2, size)
-    return dataset.take(four.ravel()), included.reshape(len(included), -1)
+    return dataset.take(four.ravel()), who_trains(size, STRICT[name, recipe], rng)
 
 
 def one(name: str, recipe: str, design: str, k: int) -> tuple:
@@ -111,10 +104,11 @@ def waiting_room(path, made_of: dict):
 
 def facts(name: str, recipe: str, design: str, dataset: Dataset) -> dict:
     """What references made today depend on."""
-    how = settings(name, recipe)["target"]
-    count = POOLED[name, recipe] if design == "pooled" else STRICT[name, recipe]
-    code = [described(dataset.prepare), code_of("tools.experiments"), SIZES[name], count]
-    return {"set": name, "recipe": recipe, "design": design, "settings": how,
+    records, included = drawn(name, recipe, design, dataset)
+    code = [described(dataset.prepare), code_of("tools.experiments"), digest(records),
+            sha256(included.tobytes()), [seed_of(design, k) for k in range(len(included))]]
+    return {"set": name, "recipe": recipe, "design": design,
+            "settings": settings(name, recipe)["target"],
             "data": digest(dataset), "trained_with": sha256(json.dumps(code).encode())}
 
 

@@ -9,7 +9,7 @@ from scipy import stats
 
 from mlleaks_helpers import validate
 from mlleaks_helpers.attacks.classifiers import attack_trees
-from mlleaks_helpers.attacks.lira import distribution
+from mlleaks_helpers.attacks.lira import LEAST, common_variance, distribution
 from mlleaks_helpers.attacks.references import References, as_target
 
 PLAYERS = 16  # models that are enough to learn from
@@ -54,8 +54,7 @@ def proxies(target: np.ndarray, references: References, own: References, *,
     first = np.clip(middle - near // 2, 0, len(order) - near)
     stand_in = np.lib.stride_tricks.sliding_window_view(hers.mean[order], near)
     centre, apart = stand_in.mean(axis=1)[first], stand_in.var(axis=1)[first]
-    free = np.maximum(hers.count - 1, 0).sum()
-    spread = np.maximum(apart + (hers.squares.sum() / free if free else 0), 1e-6)
+    spread = np.maximum(apart + common_variance(hers, unknown=0), LEAST)
     member = stats.norm(centre, np.sqrt(spread))
     return member.logpdf(target) - distribution(without, without.mean, "shrunk").logpdf(target)
 

@@ -65,7 +65,7 @@ def shrunk_variance(moments: Moments) -> tuple[np.ndarray, np.ndarray]:
     """
     own = np.maximum(moments.count - 1, 0)
     known = (own > 0) & (moments.squares > LEAST * own)
-    common, prior = _one(moments), np.inf
+    common, prior = common_variance(moments), np.inf
     if known.sum() > 1:
         half = own[known] / 2
         logs = np.log(moments.squares[known] / own[known]) - special.digamma(half) + np.log(half)
@@ -85,17 +85,17 @@ def distribution(moments, centre, variance):
         if np.isinf(free).all():
             return stats.norm(centre, np.sqrt(spread))
         return stats.t(free, centre, np.sqrt(spread))
-    spread = _one(moments)
+    spread = common_variance(moments)
     if variance == "own":
         own = moments.count - 1
         spread = np.where(own > 0, moments.squares / np.maximum(own, 1), spread)
     return stats.norm(centre, np.sqrt(np.maximum(spread, LEAST)))
 
 
-def _one(moments):
-    """The variance of all records' logits around their own means; 1 where nothing is known."""
+def common_variance(moments: Moments, unknown: float = 1.0) -> float:
+    """The variance of all records' logits around their own means, or `unknown` if nothing is."""
     free = np.maximum(moments.count - 1, 0).sum()
-    return moments.squares.sum() / free if free else 1.0
+    return moments.squares.sum() / free if free else unknown
 
 
 def _apart(inside, outside):

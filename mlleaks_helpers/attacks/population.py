@@ -85,8 +85,7 @@ class QuantileThresholds:
             early_stopping=False, random_state=self.seed)
         with threadpool_limits(1, "openmp"):  # as for `attack_trees`
             self.trees_.fit(strangers[learned], scores[learned])
-        beyond = np.sort(self._beyond(strangers[level], scores[level]))[::-1]
-        self.threshold_ = float(np.nextafter(beyond[int(len(level) * self.rate + 1e-9)], np.inf))
+        self.threshold_ = lowest_threshold(self.rate, self._beyond(strangers[level], scores[level]))
         return self
 
     def score_samples(self, records: np.ndarray, scores: np.ndarray) -> np.ndarray:
@@ -105,6 +104,12 @@ class QuantileThresholds:
     def _beyond(self, records, scores):
         with threadpool_limits(1, "openmp"):
             return scores - self.trees_.predict(records)
+
+
+def lowest_threshold(rate: float, strangers: np.ndarray) -> float:
+    """The lowest threshold that at most `rate` of the strangers' scores (m,) reach."""
+    highest_first = np.sort(strangers)[::-1]
+    return float(np.nextafter(highest_first[int(len(strangers) * rate + 1e-9)], np.inf))
 
 
 def finite(values, name: str) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mlleaks_helpers import validate
+from mlleaks_helpers.attacks.population import lowest_threshold
 from mlleaks_helpers.attacks.statistics import logit
 from mlleaks_helpers.observation import Observation, as_numbers, parted
 
@@ -150,6 +151,4 @@ def threshold_for(rate: float, scores: np.ndarray, member: np.ndarray) -> float:
     Raises ValueError for a rate outside 0 … 1, and where members or non-members are missing.
     """
     validate.inside(0, 1, rate=rate)
-    _, outside = parted(scores, member)
-    highest_first = np.sort(outside)[::-1]
-    return float(np.nextafter(highest_first[int(len(outside) * rate + 1e-9)], np.inf))
+    return lowest_threshold(rate, parted(scores, member)[1])

@@ -73,7 +73,7 @@ def _like(dataset, query):
 def _world(build, dataset, four, seed, shadows, extra, options):
     """One world on the rows of four parts, (4, size): all its models are trained at once."""
     dealt, size = dataset.take(four.ravel()), four.shape[1]
-    trained = _trained(size, shadows, seed)
+    trained = who_trains(size, shadows, np.random.default_rng((seed, 1)))
     answers = train_many(build, dealt, trained, query=np.concatenate([dealt.x, extra]), **options,
                          seed=[(seed, model) for model in range(1 + shadows)])
     target, hers = slice(0, 2 * size), slice(2 * size, 4 * size)
@@ -83,12 +83,15 @@ def _world(build, dataset, four, seed, shadows, extra, options):
     return World(seen[0], tuple(seen[1:]), seed, answers[0, 4 * size:] if len(extra) else None)
 
 
-def _trained(size, shadows, seed):
-    """Which rows of the four parts each model trains on: (1 + shadows, 4 * size) bool."""
+def who_trains(size: int, shadows: int, rng: np.random.Generator) -> np.ndarray:
+    """Which rows of the four parts a target and her shadows train on, (1 + shadows, 4 * size) bool.
+
+    The target on the first part, her first shadow on the third, each other one on a random half of
+    the third and fourth, which `rng` draws.
+    """
     included = np.zeros((1 + shadows, 4, size), bool)
     included[0, 0] = True
     included[1:2, 2] = True
-    rng = np.random.default_rng((seed, 1))
     for shadow in included[2:]:
         shadow[2:] = rng.permutation(np.arange(2 * size) < size).reshape(2, size)
     return included.reshape(1 + shadows, 4 * size)
