@@ -52,16 +52,18 @@ class Ended(Refused):
 
 
 class Sandboxed(Submission):
-    """A student's functions behind walls: `cells` are (name, code), `files` {name: path} for them.
+    """A student's functions behind walls.
+
+    `cells` are (what, name, code): `run` executes a cell, `define` only what it imports and
+    defines. `files` {name: content} lie in the folder in which they are executed.
 
     Use it in a `with`. Cells are executed before the first call; one that ends the process or
     takes too long is left out from then on, and the others are executed anew.
     """
 
-    def __init__(self, cells: Sequence[tuple[str, str]], files: dict | None = None,
+    def __init__(self, cells: Sequence[tuple[str, str, str]], files: dict | None = None,
                  limits: Limits | None = None, walls: bool = True):
-        self.cells, self.files = list(cells), {name: str(path) for name, path in
-                                               (files or {}).items()}
+        self.cells, self.files = list(cells), dict(files or {})
         self.limits, self.walls = limits or Limits(), walls
         self.troubles: dict[str, str] = {}      # {cell: why it gave nothing}
         self._left_out, self._used, self._process, self._folder = set(), 0.0, None, None
@@ -87,15 +89,15 @@ class Sandboxed(Submission):
         """The process, with all cells executed that can be."""
         while self._process is None:
             self._open()
-            for name, code in self.cells:
-                if name in self._left_out:
+            for place, (what, name, code) in enumerate(self.cells):
+                if place in self._left_out:
                     continue
                 try:
-                    self._ask("run", name, code)
+                    self._ask(what, name, code)
                     self.troubles.pop(name, None)
                 except Ended as ended:
                     self.troubles[name] = f"cell {name}: {ended}"
-                    self._left_out.add(name)
+                    self._left_out.add(place)
                     break
                 except Refused as refused:
                     self.troubles[name] = f"cell {refused}"
@@ -104,11 +106,16 @@ class Sandboxed(Submission):
         if self._used >= self.limits.seconds:
             raise Ended(f"its {self.limits.seconds:g} seconds are used up")
         self._folder = Path(tempfile.mkdtemp(prefix="submission-"))
+        for name in ("root", "work"):
+            (self._folder / name).mkdir()
+        for name, content in self.files.items():
+            (self._folder / "work" / name).write_bytes(content)
         asked, self._requests = os.pipe()
         self._answers, told = os.pipe()
         settings = {
-            "walls": self.walls, "number": next(NUMBERS), "root": str(self._folder),
-            "requests": asked, "answers": told, "files": self.files, "shown": shown(),
+            "walls": self.walls, "number": next(NUMBERS), "root": str(self._folder / "root"),
+            "work": str(self._folder / "work"), "requests": asked, "answers": told,
+            "shown": shown(),
             "seconds": int(self.limits.seconds) + 5, "memory": self.limits.memory,
             "written": self.limits.written, "environment": ENVIRONMENT,
             "processes": self.limits.processes if self.walls else None,
@@ -119,7 +126,8 @@ class Sandboxed(Submission):
         self._process = subprocess.Popen(
             [sys.executable, "-I", str(HERE / "walls.py"), json.dumps(settings)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            pass_fds=(asked, told), start_new_session=True, env=ENVIRONMENT, cwd=self._folder)
+            pass_fds=(asked, told), start_new_session=True, env=ENVIRONMENT,
+            cwd=self._folder / "work")
         os.close(asked)
         os.close(told)
         self._printed = 0

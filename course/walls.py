@@ -13,7 +13,6 @@ import json
 import os
 import platform
 import resource
-import shutil
 import signal
 import sys
 from pathlib import Path
@@ -62,7 +61,7 @@ def _own_files(settings, owner):
     new = Path(settings["root"])
     mount("tmpfs", new, "tmpfs", NO_SUID | NO_DEVICES,
           f"size={settings['written']},mode=755,nr_inodes=20000")
-    files = {name: Path(path).read_bytes() for name, path in settings["files"].items()}
+    files = {path.name: path.read_bytes() for path in Path(settings["work"]).iterdir()}
     for path, shown in [*((path, path) for path in SYSTEM), *settings["shown"]]:
         _show(Path(path), new / shown.lstrip("/"))
     for name in ("work", "tmp", "dev/shm"):
@@ -137,8 +136,6 @@ def main(settings):
         dies_with_parent()
     if settings["walls"]:
         sys.exit(walled(settings))
-    for name, path in settings["files"].items():
-        shutil.copy(path, name)
     run(settings)
 
 
