@@ -32,7 +32,7 @@ NUMBERS = itertools.count(os.getpid() % 10_000 * 100)
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8", "MPLBACKEND": "Agg",
                "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
                "TQDM_DISABLE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-STEP = 0.25         # seconds between two looks at the memory
+STEP = 0.25         # seconds between two looks at what is used
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Limits:
     memory: int = 3 * 2**30
     written: int = 64 * 2**20
     printed: int = 8 * 2**20
-    processes: int = 64
+    processes: int = 16
 
 
 class Ended(Refused):
@@ -72,6 +72,10 @@ class Sandboxed(Submission):
         return self
 
     def __exit__(self, *_):
+        self.forget()
+
+    def forget(self):
+        """The next call meets a new process: nothing that was seen until now can be remembered."""
         self._end()
 
     def _answer(self, name, message):
@@ -150,7 +154,10 @@ class Sandboxed(Submission):
 
     def _ask(self, what, name, value):
         """What the other side answers. Raises Refused, or Ended where the process had to go."""
-        message = wire.encode((what, name, value))
+        try:
+            message = wire.encode((what, name, value))
+        except ValueError as error:
+            raise Refused(f"{name}: {error}") from None
         begin = time.monotonic()
         try:
             found = self._exchange(len(message).to_bytes(inside.HEAD, "big") + message,
@@ -181,7 +188,7 @@ class Sandboxed(Submission):
                 raise Ended(f"it took longer than {self.limits.seconds_a_call:g} seconds")
             if now - looked > STEP:
                 looked = now
-                self._look_at_memory()
+                self._look_at_all()
             ready, free, _ = select.select([self._answers, output],
                                            [self._requests] if message else [], [], STEP)
             if output in ready:
@@ -217,9 +224,13 @@ class Sandboxed(Submission):
             return "it was stopped by the system: out of time, memory or room for files"
         return f"it ended the process it ran in (exit status {status})"
 
-    def _look_at_memory(self):
-        if memory(self._process.pid) > self.limits.memory:
+    def _look_at_all(self):
+        memory, seconds = used(self._process.pid)
+        if memory > self.limits.memory:
             raise Ended(f"it took more than {self.limits.memory / 2**30:.2g} GB of memory")
+        if seconds > self.limits.seconds:
+            raise Ended("its processes together took longer than "
+                        f"{self.limits.seconds:g} seconds")
 
 
 def shown() -> list[tuple[str, str]]:
@@ -233,17 +244,18 @@ def shown() -> list[tuple[str, str]]:
             (str(HERE / "wire.py"), "/kit/wire.py"), (str(helpers), "/kit/site/mlleaks_helpers")]
 
 
-def memory(number: int) -> int:
-    """Bytes in memory of a process and all that it started, where the system tells (Linux)."""
-    children, pages = {}, {}
+def used(number: int) -> tuple[int, float]:
+    """Bytes in memory and seconds of a process and all that it started, where Linux tells."""
+    children, told = {}, {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError, ValueError, IndexError):
             parts = path.read_text().rpartition(")")[2].split()
             children.setdefault(int(parts[1]), []).append(int(path.parent.name))
-            pages[int(path.parent.name)] = int(parts[21])
-    ahead, total = [number], 0
+            told[int(path.parent.name)] = int(parts[21]), int(parts[11]) + int(parts[12])
+    ahead, pages, ticks = [number], 0, 0
     while ahead:
         one = ahead.pop()
-        total += pages.get(one, 0)
+        some = told.get(one, (0, 0))
+        pages, ticks = pages + some[0], ticks + some[1]
         ahead += children.get(one, [])
-    return total * os.sysconf("SC_PAGE_SIZE")
+    return pages * os.sysconf("SC_PAGE_SIZE"), ticks / os.sysconf("SC_CLK_TCK")

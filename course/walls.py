@@ -97,6 +97,7 @@ def _show(path, place):
 
 def run(settings):
     """Limits, then the program in place of this one."""
+    os.nice(5)
     with contextlib.suppress(AttributeError, OSError):
         libc().prctl(NO_NEW_RIGHTS, 1, 0, 0, 0)
     for limit, most in (("CPU", settings["seconds"]), ("AS", settings["memory"]),

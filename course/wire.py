@@ -71,6 +71,9 @@ def _tree(value, arrays, depth):
     array = np.asarray(value)
     if array.dtype.kind not in KINDS:
         raise TypeError(f"an array must hold numbers, truth values or text, got {array.dtype}")
+    if array.nbytes >= LONGEST:
+        raise ValueError(f"an array must take less than {LONGEST >> 20} MB, got "
+                         f"{array.nbytes >> 20} MB")
     array = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<"))).reshape(array.shape)
     arrays.append(array)
     return {"array": array.dtype.str, "shape": list(array.shape)}
