@@ -20,7 +20,6 @@ from pathlib import Path
 
 import mlleaks_helpers
 from course.assignment import GUESSED, Assignment, assignments
-from course.feedback import title
 from tools import exercises
 from tools.lessons import cells, source, written
 from tools.notebooks import new_cell
@@ -55,25 +54,26 @@ Unpack `{name}.zip` into a folder of its own.
 - **JupyterLab**, with Python 3.11 to 3.13: in that folder run
   `python -m pip install -r requirements.txt`, then `jupyter lab {name}.ipynb`.
 - **In the book's folder**: unpack it below `lab/`, which `make lab` opens.
-- **Colab**: open `{name}.ipynb`, upload `{name}.zip` with the folder symbol on the left, and run the
-  first cell.
+- **Colab**: open `{name}.ipynb`, upload `{name}.zip` with the folder symbol on the left, and
+  run the first cell.
 
 No GPU, no account, no download of data.
 
 ## Work
 
-- Write your solution where it says `# YOUR CODE HERE`, instead of the line below it. Keep the names of
-  functions and their arguments.
-- The cell after it checks your function on *your* data and gives hints. You are graded by checks on
-  *other* data, made for this course: a function that knows the answers of yours earns nothing there.
-- Each function has half a minute. Of cells that you add, imports, functions and constants
-  count; what a function needs must not depend on what other cells compute.
+- Write your solution where it says `# YOUR CODE HERE`, instead of the line below it. Keep the
+  names of functions and their arguments.
+- The cell after it checks your function on *your* data and gives hints. You are graded by checks
+  on *other* data, made for this course: a function that knows the answers of yours earns nothing
+  there.
+- Each call of a function has half a minute. Of cells that you add, imports, functions and
+  constants count; a function must not need what other cells compute.
 - Graded is what functions return, never how well a model of yours has been trained.
 
 ## Hand in
 
 Restart the kernel, run everything, save, and hand in `{name}.ipynb` alone. Do not copy or delete
-cells with `# YOUR CODE HERE`: they are known by a name that you do not see.
+the cells in which you wrote: they are known by a name that you do not see.
 """
 
 
@@ -120,11 +120,14 @@ def requirements(notebook) -> str:
 
 def guide(assignment: Assignment) -> str:
     """The page that comes with it: what it asks, how to begin, how to hand in."""
-    tasks = list(asked(assignment.master))
+    master = assignment.master
+    tasks = list(asked(master))
+    title = re.search(r"^# (.*)", source(master["cells"][0]), re.MULTILINE)
     minutes = sum(task[1] for task in tasks)
     rows = [f"| {name} | {takes or ''} | {points:g} |" for name, takes, points in tasks]
-    return GUIDE.format(name=assignment.name, title=title(assignment.name), hours=_hours(minutes),
-                        questions="\n".join(rows), total=sum(task[2] for task in tasks))
+    return GUIDE.format(name=assignment.name, title=title[1] if title else assignment.name,
+                        hours=_hours(minutes), questions="\n".join(rows),
+                        total=sum(task[2] for task in tasks))
 
 
 def asked(master):
@@ -145,7 +148,7 @@ def asked(master):
 
 
 def _hours(minutes):
-    return f"{minutes / 60:.1f} hours".replace(".0 ", " ") if minutes >= 60 else f"{minutes} minutes"
+    return f"{minutes} minutes" if minutes < 90 else f"{round(minutes / 30) / 2:g} hours"
 
 
 def _copy_helpers(folder):
