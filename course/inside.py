@@ -76,6 +76,7 @@ def main(requests, answers):
     for folder in (".", str(Path(__file__).resolve().parent / "site")):
         sys.path.insert(0, folder)
     with os.fdopen(requests, "rb") as asked, os.fdopen(answers, "wb") as told:
+        send(told, "ready", None)
         while True:
             try:
                 what, name, value = receive(asked)
