@@ -6,6 +6,7 @@ import numpy as np
 
 from course.points import Points, Refused
 from mlleaks_helpers.interval import Interval
+from mlleaks_helpers.metrics import tpr_at_fpr
 
 
 class Marks:
@@ -84,3 +85,15 @@ def wilson(found: int, members: int) -> tuple[float, float]:
     middle = (share + extra / 2) / (1 + extra)
     half = z / (1 + extra) * np.sqrt(share * (1 - share) / members + extra / members / 4)
     return middle - half, middle + half
+
+
+def found_interval_fits(found, scores, member, rate) -> bool:
+    """Whether (share, low, high) is a sensible 95 % interval of TPR at FPR: at least that of the
+    members alone, at most somewhat wider than one that redraws the non-members' cut too.
+    """
+    share, low, high = found
+    narrow = np.subtract(*wilson(round(share * member.sum()), int(member.sum()))[::-1])
+    wide = tpr_at_fpr(scores, member, rate)
+    most = max(1.35 * (wide.high - wide.low), 1.3 * narrow)
+    return bool(low <= share <= high and 0.85 * narrow < high - low < most
+                and low < wide.high and high > wide.low)

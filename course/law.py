@@ -65,3 +65,42 @@ def logit(posteriors, labels):
     own = posteriors[rows, labels]
     posteriors[rows, labels] = 0
     return np.log(np.maximum(own, LOWEST)) - np.log(np.maximum(posteriors.sum(axis=1), LOWEST))
+
+
+def nobody(people: Records) -> np.ndarray:
+    """The membership of a model that has seen none of them: for references."""
+    return np.zeros(len(people.labels), bool)
+
+
+# ---------------------------------------------------------------- what an owner does to answers
+
+
+def heated(posteriors, t: float):
+    """The logits divided by t."""
+    powers = posteriors ** (1 / t)
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def label_only(posteriors):
+    return np.eye(posteriors.shape[1])[posteriors.argmax(axis=1)]
+
+
+def top(posteriors, k: int):
+    """The k largest; the others get equal shares of what is left."""
+    order = np.argsort(-posteriors, axis=1)
+    kept = posteriors.copy()
+    rest = np.take_along_axis(posteriors, order[:, k:], axis=1).mean(axis=1, keepdims=True)
+    np.put_along_axis(kept, order[:, k:], rest, axis=1)
+    return kept
+
+
+def guarded(posteriors, cut: float):
+    """Each answer moved until its largest posterior stands at the cut of the owner's own attack.
+
+    Label and order stay; an answer whose largest posterior would no longer be the largest stays.
+    """
+    first = posteriors.max(axis=1, keepdims=True)
+    rest = (1 - cut) / np.maximum(1 - first, LOWEST)
+    moved = np.where(posteriors == first, cut, posteriors * rest)
+    keeps = np.sort(moved, axis=1)[:, -2:-1] < cut
+    return np.where(keeps, moved, posteriors)
