@@ -72,7 +72,7 @@ def contained() -> Contained:
 
 def _gaps(walls):
     with (tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as server,
-          Sandboxed([("prisoner", PRISONER)], limits=Limits(seconds_a_call=20),
+          Sandboxed([("run", "prisoner", PRISONER)], limits=Limits(seconds_a_call=20),
                     walls=walls) as prisoner):
         secret = Path(folder, "secret.txt")
         secret.write_text("another submission")

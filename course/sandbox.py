@@ -129,7 +129,7 @@ class Sandboxed(Submission):
                         str(asked), str(told)],
         }
         self._process = subprocess.Popen(
-            [sys.executable, "-I", str(HERE / "walls.py"), json.dumps(settings)],
+            [sys.executable, "-I", "-S", str(HERE / "walls.py"), json.dumps(settings)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             pass_fds=(asked, told), start_new_session=True, env=ENVIRONMENT,
             cwd=self._folder / "work")

@@ -1,6 +1,6 @@
 """Walls round one process, then the process: of the operating system's own making, without help.
 
-    python -I walls.py SETTINGS    JSON: see `course.sandbox`
+    python -I -S walls.py SETTINGS    JSON: see `course.sandbox`
 
 Linux namespaces give it a file system of a few read-only folders and one scratch folder in memory,
 no network, and no other process to see; its end is the end of all that it started. Limits on time,
@@ -97,7 +97,6 @@ def _show(path, place):
 
 def run(settings):
     """Limits, then the program in place of this one."""
-    os.nice(5)
     with contextlib.suppress(AttributeError, OSError):
         libc().prctl(NO_NEW_RIGHTS, 1, 0, 0, 0)
     for limit, most in (("CPU", settings["seconds"]), ("AS", settings["memory"]),
