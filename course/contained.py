@@ -85,3 +85,5 @@ def _gaps(walls):
         if prisoner.call("sees", os.getpid()):
             yield ("can see and end your other processes, this one included, and leave processes "
                    "behind that go on after the grading")
+        if os.getuid() == 0 and not walls:
+            yield "runs as root, for whom the number of processes has no limit"

@@ -102,7 +102,7 @@ def run(settings):
     for limit, most in (("CPU", settings["seconds"]), ("AS", settings["memory"]),
                         ("FSIZE", settings["written"]), ("NPROC", settings["processes"]),
                         ("NOFILE", 256), ("CORE", 0)):
-        if most is not None and hasattr(resource, f"RLIMIT_{limit}"):
+        if hasattr(resource, f"RLIMIT_{limit}"):
             name = getattr(resource, f"RLIMIT_{limit}")
             hard = resource.getrlimit(name)[1]
             most = most if hard == resource.RLIM_INFINITY else min(most, hard)

@@ -114,6 +114,8 @@ def submissions(tmp_path_factory):
     folder = tmp_path_factory.mktemp("handed_in") / "tiny"
     folder.mkdir()
     for name, (content, *_) in {**HOSTILE, **HONEST}.items():
+        if name == "forking" and not contained().walls:
+            continue
         path = folder / (name if "." in name else f"{name}.ipynb")
         path.write_bytes(content if isinstance(content, bytes) else bytes_of(content))
     os.symlink(folder / "good.ipynb", folder / "thief.ipynb")
@@ -136,8 +138,13 @@ def points(found):
     return tuple(one.points for one in found.points.values())
 
 
+NEEDS_WALLS = {"reading", "forking"}     # where they are missing, the teacher is told
+
+
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_submission_is_a_failure_with_a_reason(graded, name):
+def test_a_hostile_submission_is_a_failure_with_a_reason(graded, grader, name):
+    if name in NEEDS_WALLS and not grader.walls:
+        pytest.skip("no namespaces on this machine")
     found, (_, wanted, reason) = graded[0][name.removesuffix(".zip")], HOSTILE[name]
     assert all(got == one if one is not None else got < 6
                for one, got in zip(wanted, points(found), strict=True))
