@@ -21,7 +21,7 @@ book test: export JUPYTER_CONFIG_DIR = $(OURS)/jupyter
 book test: export JUPYTER_DATA_DIR = $(OURS)/jupyter
 book test: export JUPYTER_RUNTIME_DIR = $(OURS)/jupyter
 
-.PHONY: help book pdf test bench results references graph lab lock clean FORCE
+.PHONY: help book pdf test bench results references graph lab assignments grade lock clean FORCE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -34,6 +34,8 @@ help:
 	@echo "make references  many models' logits of the same records, anew where stale (SET= RECIPE=)"
 	@echo "make graph   which helper imports which"
 	@echo "make lab     open chapters and exercises in JupyterLab, in the folder lab, yours to change"
+	@echo "make assignments  graded assignments for students, made from COURSE_SEED=…"
+	@echo "make grade   points and feedback for what lies in SUBMISSIONS=… (COURSE_SEED=… ASSIGNMENT=)"
 	@echo "make lock    pin requirements.in anew"
 	@echo "make clean   remove _build"
 
@@ -42,7 +44,7 @@ $(error run make clean by itself)
 endif
 
 # EXECUTED, STARTERS, SOLVED, TESTED, COPIED: the pages by name; and what each chapter needs.
-ifneq ($(filter-out help bench results references graph lab lock clean,$(or $(MAKECMDGOALS),help)),)
+ifneq ($(filter-out help bench results references graph lab assignments grade lock clean,$(or $(MAKECMDGOALS),help)),)
 include _build/needs.mk
 endif
 
@@ -78,6 +80,14 @@ lab:
 	$(MAKE) book
 	$(PY) -m tools.notebooks --lend _build/notebooks lab
 	$(PY) -m jupyterlab lab
+
+# COURSE_SEED reaches both through the environment: other users see what stands on a command line.
+assignments: $(READY)
+	@$(PY) -m course.release
+
+grade: $(READY)
+	@$(PY) -m course.grade "$(or $(SUBMISSIONS),handed_in)" \
+		$(if $(ASSIGNMENT),--assignment $(ASSIGNMENT))
 
 lock: $(READY)
 	$(PY) -m pip install --quiet uv

@@ -72,7 +72,7 @@ def contained() -> Contained:
 
 def _gaps(walls):
     with (tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as server,
-          Sandboxed([("prisoner", PRISONER)], limits=Limits(seconds_a_call=20),
+          Sandboxed([("run", "prisoner", PRISONER)], limits=Limits(seconds_a_call=20),
                     walls=walls) as prisoner):
         secret = Path(folder, "secret.txt")
         secret.write_text("another submission")
@@ -85,3 +85,5 @@ def _gaps(walls):
         if prisoner.call("sees", os.getpid()):
             yield ("can see and end your other processes, this one included, and leave processes "
                    "behind that go on after the grading")
+        if os.getuid() == 0 and not walls:
+            yield "runs as root, for whom the number of processes has no limit"

@@ -96,7 +96,7 @@ def run(folder, grader: Grader, out) -> list[Grade]:
             grade = None
         if grade is None:
             grade = grader.grade(handed)
-            _write(kept, json.dumps(asdict(grade), indent=1))
+            _write(kept, json.dumps(asdict(grade), indent=1, default=float))
         _write(out / "feedback" / f"{feedback.file_name(handed.student)}.md",
                feedback.page(grader.assignment.name, grade))
         print(f"{feedback.plain(grade.student)}: {grade.total.points:g} of "

@@ -49,8 +49,9 @@ def handed_in(folder) -> list[HandedIn]:
     """One for each file or folder in `folder`, whatever it is, by name; not for hidden ones."""
     paths = [path for path in sorted(Path(folder).iterdir()) if not _ignored(path.name)]
     names = [path.stem if path.suffix.lower() in KINDS else path.name for path in paths]
-    return [HandedIn(path.name if names.count(name) > 1 else name, path)
-            for name, path in zip(names, paths, strict=True)]
+    found = [HandedIn(path.name if names.count(name) > 1 else name, path)
+             for name, path in zip(names, paths, strict=True)]
+    return sorted(found, key=lambda one: one.student)
 
 
 def digest(content: bytes) -> str:

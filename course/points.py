@@ -29,6 +29,8 @@ class Points:
     def __post_init__(self):
         if not (isfinite(self.out_of) and self.out_of > 0 and 0 <= self.points <= self.out_of):
             raise ValueError(f"points must lie between 0 and out_of, got {self}")
+        for name in ("points", "out_of"):       # NumPy's numbers are no JSON
+            object.__setattr__(self, name, float(getattr(self, name)))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Walls round one process, then the process: of the operating system's own making, without help.
 
-    python -I walls.py SETTINGS    JSON: see `course.sandbox`
+    python -I -S walls.py SETTINGS    JSON: see `course.sandbox`
 
 Linux namespaces give it a file system of a few read-only folders and one scratch folder in memory,
 no network, and no other process to see; its end is the end of all that it started. Limits on time,
@@ -97,13 +97,12 @@ def _show(path, place):
 
 def run(settings):
     """Limits, then the program in place of this one."""
-    os.nice(5)
     with contextlib.suppress(AttributeError, OSError):
         libc().prctl(NO_NEW_RIGHTS, 1, 0, 0, 0)
     for limit, most in (("CPU", settings["seconds"]), ("AS", settings["memory"]),
                         ("FSIZE", settings["written"]), ("NPROC", settings["processes"]),
                         ("NOFILE", 256), ("CORE", 0)):
-        if most is not None and hasattr(resource, f"RLIMIT_{limit}"):
+        if hasattr(resource, f"RLIMIT_{limit}"):
             name = getattr(resource, f"RLIMIT_{limit}")
             hard = resource.getrlimit(name)[1]
             most = most if hard == resource.RLIM_INFINITY else min(most, hard)

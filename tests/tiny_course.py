@@ -61,7 +61,7 @@ def master():
     return nbformat.v4.new_notebook(metadata=KERNEL, cells=[
         text("# Shares and cuts", id="title"),
         code('import numpy as np\n\ndata = np.load("data.npz")', id="given"),
-        text("## T.1 Share\n\n*15 minutes · 4 points*\n\nSee {ref}`lesson 3 <chapter-3>`.", id="t1"),
+        text("## T.1 Share\n\n*15 minutes*\n\nSee {ref}`lesson 3 <chapter-3>`.", id="t1"),
         code(hole("def share(members):", SHARE), id="h1", outputs=[nbformat.v4.new_output(
             "stream", text="an output")], execution_count=7, metadata={
                 "nbgrader": graded("hole", "tiny-1", wrong=wrong)}),
