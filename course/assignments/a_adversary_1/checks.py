@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from course.judging import (
-    Marks, balanced, best_balanced, decided, either_way, found_range, near, wilson, within,
+    Marks,
+    balanced,
+    best_balanced,
+    decided,
+    either_way,
+    found_range,
+    near,
+    wilson,
+    within,
 )
 from course.points import Points, Question
 from mlleaks_helpers.metrics import auc
@@ -26,7 +34,7 @@ def check_top_three(submission, given) -> Points:
 
 
 def check_fit_and_score(submission, given) -> Points:
-    """AUC about that of the largest posterior alone; and it must have learned it from the shadow."""
+    """AUC about that of the largest posterior alone; and it must come from the shadow."""
     marks = Marks(20)
     top, shadow, member = (np.sort(given[f"{name}_posteriors"], axis=1)[:, :-4:-1]
                            if name != "member" else given["shadow_member"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from course.assignments.b_three_mystery_models.given import DEFENSES
-from course.judging import Marks, decided, found_range, found_interval_fits, near, within
+from course.judging import Marks, decided, found_interval_fits, found_range, near, within
 from course.points import Points, Question, Refused
 from mlleaks_helpers.interval import proportion_interval
 from mlleaks_helpers.metrics import auc, tpr_at_fpr

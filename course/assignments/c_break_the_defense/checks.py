@@ -1,4 +1,4 @@
-"""What assignment C is graded on: what a defense hides, what it leaves, and an attack that adapts."""
+"""What assignment C is graded on: what a defense leaves, and an attack that adapts."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ def check_undo_temperature(submission, given) -> Points:
             "Dividing the logits by t takes each posterior to the power 1 / t, and each row is "
             "divided by its sum; undo both.")
     sure = np.array([[1.0, 0, 0], [0.5, 0.5, 0]])
-    marks.part(2 if share else 0, lambda: near(submission.array("undo_temperature", sure, 3.0), sure, 1e-5),
-               "A posterior of 0 stays 0, at every temperature.")
+    marks.part(2 if share else 0, lambda: near(
+        submission.array("undo_temperature", sure, 3.0), sure, 1e-5),
+        "A posterior of 0 stays 0, at every temperature.")
     return marks.total()
 
 
@@ -96,9 +97,8 @@ def check_adapted(submission, given) -> Points:
     marks = Marks(30)
     values = []
     for name in DEFENSES:
-        shadow, target = ({part: given[f"{who}_{name}_{part}"] for part in parts} for who, parts in (
-            ("shadow", ("model", "labels", "hers", "member")),
-            ("target", ("model", "labels", "hers"))))
+        target = {part: given[f"target_{name}_{part}"] for part in ("model", "labels", "hers")}
+        shadow = {part: given[f"shadow_{name}_{part}"] for part in (*target, "member")}
         member = given[f"target_{name}_member"]
         scores = submission.array("adapted", shadow, target, shape=(len(member),))
         values.append(tpr_at_fpr(scores, member, 0.05))

@@ -49,7 +49,7 @@ def check_difference(submission, given) -> Points:
                            "First comes the TPR of the first team less that of the second.")
         marks.part(7 if share else 0, lambda found=found, narrow=narrow, wide=wide:
                    found[1] <= found[0] <= found[2]
-                   and 0.85 * narrow < found[2] - found[1] < 1.3 * wide,
+                   and 0.85 * narrow < found[2] - found[1] < 1.7 * wide,
                    "Both teams score the same records, and agree on most of them: the interval of "
                    "the difference is narrower than two intervals of two teams would make it.")
     return marks.total()

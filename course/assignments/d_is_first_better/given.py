@@ -33,7 +33,7 @@ def hidden(seed: int) -> dict:
     made = {"member": member, "scores": np.array(_teams(rng, member, (0.25, 0.1, 0.0), 0.5)),
             "pair_member": law.halves(rng, RECORDS)}
     for name, shifts, lowest, highest in (("alike", (0.2, 0.2), -0.3, 0.3),
-                                          ("close", (0.25, 0.2), 3.15, 3.6),
+                                          ("close", (0.245, 0.2), 3.8, 4.4),
                                           ("far", (0.5, 0.2), 6, np.inf)):
         made[name] = np.array(_pair(rng, made["pair_member"], shifts, lowest, highest))
     return made | {
@@ -56,7 +56,7 @@ def _teams(rng, member, shifts, shared):
 def _pair(rng, member, shifts, lowest, highest):
     """Two teams, nearly of one mind, whose paired difference is so many standard errors."""
     while True:
-        first, second = _teams(rng, member, shifts, 0.99)
+        first, second = _teams(rng, member, shifts, 0.997)
         found = [own[member] > np.quantile(own[~member], 1 - RATE) for own in (first, second)]
         more, less = np.sum(found[0] & ~found[1]), np.sum(found[1] & ~found[0])
         if lowest < (more - less) / np.sqrt(more + less) < highest:
