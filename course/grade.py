@@ -22,7 +22,7 @@ from course.assignment import Assignment, assignments, program
 from course.contained import contained
 from course.handed_in import HandedIn, digest, handed_in, notebook
 from course.points import Points, Refused, total
-from course.sandbox import Limits, Sandboxed
+from course.sandbox import Limits, Sandboxed, sweep
 from mlleaks_helpers.interval import Interval
 
 AT_ONCE = 2
@@ -84,6 +84,7 @@ class Grader:
 
 def run(folder, grader: Grader, out) -> list[Grade]:
     """The grades of a folder, in the order of names; each is kept as soon as it is known."""
+    sweep()
     out = Path(out)
     for name in ("kept", "feedback"):
         (out / name).mkdir(parents=True, exist_ok=True)

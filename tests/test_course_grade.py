@@ -237,11 +237,14 @@ def test_solutions_are_known_by_grade_id_wherever_they_stand():
         place for place, cell in enumerate(cells) if "def above" in cell["source"])))
     found = program(master(), made)
     assert found[0][:2] == ("run", "given") and found[1][1] == "tiny-2"
-    assert [what for what, name, _ in found] == ["run", "run", "define", "run"]
+    assert [what for what, name, _ in found] == ["run", "run", "late", "run"]
     assert not any("assert" in code for *_, code in found)
     given = [code for what, name, code in found if name == "given"]
-    cells[2]["source"] = "data = 'changed by the student'"
-    assert [code for what, name, code in program(master(), made) if name == "given"] == given
+    data, = (cell for cell in cells if cell["source"] in given)
+    data["source"] = "data = 'changed by the student'"
+    found = program(master(), made)
+    assert [code for what, name, code in found if name == "given"] == given
+    assert ("define", "number 2", "data = 'changed by the student'") in found
 
 
 def test_of_two_cells_with_one_name_the_last_counts(grader):

@@ -10,7 +10,8 @@ import pytest
 
 from course.contained import Contained, contained
 from course.points import Refused
-from course.sandbox import Limits, Sandboxed, used
+from course.processes import own_processes, used
+from course.sandbox import Limits, Sandboxed, sweep
 from course.submission import Submission
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="submissions need Unix")
@@ -90,6 +91,32 @@ def test_only_what_a_cell_defines_counts_where_that_is_asked_for(walls):
             "def f(): return (limit, names, root(16), A.two, 'slow' in globals())")
     with Sandboxed([("define", "own", cell)], limits=SHORT, walls=walls) as work:
         assert work.call("f") == (3, ["a", (1, 2)], 4.0, 2, False)
+
+
+def test_late_cells_wait_until_something_is_missing(walls):
+    cells = [("late", "a", "import math\nseen.append(3)"), ("run", "b", WORK),
+             ("run", "c", "def root(x): return math.sqrt(x)\n"
+                          "def known(): return 'math' in globals()"),
+             ("late", "d", "broken("), ("late", "e", "def own(): return 5"),
+             ("run", "f", "def other(): return absent")]
+    with Sandboxed(cells, limits=SHORT, walls=walls) as work:
+        assert not work.call("known") and work.call("root", 16) == 4 and work.call("known")
+        work.forget()
+        assert not work.call("known") and work.call("own") == 5
+        assert "NameError" in why(work, "other")
+        assert why(work, "none") == "there is no function none"
+
+
+def test_scratch_folders_of_a_run_that_was_killed_are_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for name in (f"submission-{ended.pid}-ab", f"submission-{os.getpid()}-ab", "submission-x-ab",
+                 "other"):
+        (tmp_path / name / "work").mkdir(parents=True)
+    sweep()
+    assert {path.name for path in tmp_path.iterdir()} == {
+        f"submission-{os.getpid()}-ab", "submission-x-ab", "other"}
 
 
 def test_files_lie_beside_it_and_the_helpers_can_be_imported(walls):
@@ -288,3 +315,19 @@ def test_without_walls_it_is_said_and_used(monkeypatch):
     monkeypatch.setattr(module.os, "name", "nt")
     with pytest.raises(RuntimeError, match="container"):
         module.contained()
+
+
+def test_what_processes_use_is_counted_with_all_that_they_started():
+    code = ("import subprocess, sys\nsum(range(10**7))\nsubprocess.run([sys.executable, '-c',"
+            " 'import time; x = b\"y\" * 2**26; time.sleep(60)'])")
+    one = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+    try:
+        end = time.monotonic() + 30
+        while used(one.pid)[0] < 2**26 and time.monotonic() < end:
+            time.sleep(0.1)
+        size, seconds = used(one.pid)
+        assert 2**26 < size < 2**28 and 0 < seconds < 10 and own_processes() >= 3
+    finally:
+        os.killpg(one.pid, 9)
+        one.wait()
+    assert used(one.pid) == (0, 0)
