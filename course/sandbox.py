@@ -43,7 +43,7 @@ class Limits:
     """What one submission may use: seconds a call and in all, bytes, and how many processes."""
 
     seconds_a_call: float = 30
-    seconds: float = 150
+    seconds: float = 120
     memory: int = 3 * 2**30
     written: int = 64 * 2**20
     printed: int = 8 * 2**20
