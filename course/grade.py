@@ -21,7 +21,7 @@ from course import feedback
 from course.assignment import Assignment, assignments, program
 from course.contained import contained
 from course.handed_in import HandedIn, digest, handed_in, notebook
-from course.points import Points, Refused, total
+from course.points import Points, Refused, Unable, total
 from course.sandbox import Limits, Sandboxed, sweep
 from mlleaks_helpers.interval import Interval
 
@@ -165,7 +165,11 @@ def main(*arguments) -> int:
     print(here)
     for assignment, folder in found:
         out = Path(told.out, assignment.name)
-        run(folder, Grader(assignment, int(told.seed), here.walls), out)
+        try:
+            run(folder, Grader(assignment, int(told.seed), here.walls), out)
+        except Unable as error:
+            print(f"{error}; what has been graded is kept: run it again", file=sys.stderr)
+            return 1
         print(f"{out / 'grades.csv'} and {out / 'feedback'}")
     return 0
 

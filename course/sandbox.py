@@ -24,7 +24,7 @@ from pathlib import Path
 
 import mlleaks_helpers
 from course import inside, wire
-from course.points import Refused
+from course.points import Refused, Unable
 from course.processes import own_processes, used
 from course.submission import Submission
 
@@ -34,7 +34,7 @@ ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8", "MPLB
                "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
                "TQDM_DISABLE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 SCRATCH = "submission-"
-START = 60          # seconds until a process must be there; they are not the student's
+START = 60          # seconds until a process must be there
 STEP = 0.25         # seconds between two looks at what is used
 
 
@@ -141,17 +141,20 @@ class Sandboxed(Submission):
         self._printed = 0
         for number in (self._requests, self._answers, self._process.stdout.fileno()):
             os.set_blocking(number, False)
+        begin = time.monotonic()
         try:
-            self._exchange(b"", time.monotonic() + START)
-        except Ended:
+            self._exchange(b"", begin + START)
+        except Ended as ended:
             self._end()
-            raise
+            raise Unable(f"no process for a submission can be started here: {ended}") from None
+        self._used += time.monotonic() - begin
 
     def _end(self):
         if self._process is None:
             return
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
         self._process.wait()
         self._process.stdout.close()
         os.close(self._requests)
@@ -181,6 +184,8 @@ class Sandboxed(Submission):
             raise
         finally:
             self._used += time.monotonic() - begin
+        if not isinstance(kind, str):
+            kind = None
         if kind == "value":
             return value
         if kind == "refused" and isinstance(value, str):
@@ -228,7 +233,10 @@ class Sandboxed(Submission):
 
     def _last_words(self):
         """Why the process ended by itself."""
-        status = self._process.wait()
+        try:
+            status = self._process.wait(1)
+        except subprocess.TimeoutExpired:
+            return "it closed the way for its answers"
         if status < 0 or status > 128:
             return "it was stopped by the system: out of time, memory or room for files"
         return f"it ended the process it ran in (exit status {status})"

@@ -1,15 +1,18 @@
 """Code that nobody trusts: it answers as in this process, and what it may not do it cannot."""
 
+import contextlib
 import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from course import sandbox
 from course.contained import Contained, contained
-from course.points import Refused
+from course.points import Question, Refused, Unable
 from course.processes import own_processes, used
 from course.sandbox import Limits, Sandboxed, sweep
 from course.submission import Submission
@@ -266,6 +269,70 @@ def test_what_it_starts_ends_with_it(prisoner):
     prisoner.forget()
     time.sleep(0.2)
     assert used(launcher) == (0, 0)
+
+
+ESCAPE = """
+import ctypes, os
+
+def escapes(name):
+    system = ctypes.CDLL(None).prctl
+    system(15, name.encode(), 0, 0, 0)
+    for _ in range(2):
+        system(1, 0, 0, 0, 0)       # no longer to die with its parent
+        if os.fork():
+            return os.getpid()
+        os.setsid()
+    while True: pass
+"""
+
+
+def called(name):
+    """How many processes are called so."""
+    found = 0
+    for path in Path("/proc").glob("[0-9]*/comm"):
+        with contextlib.suppress(OSError):
+            found += path.read_text().strip() == name
+    return found
+
+
+def test_nothing_escapes_its_end(walls, tmp_path):
+    if not walls:
+        pytest.skip("no namespaces on this machine")
+    name = f"escape{os.getpid()}"
+    with sandboxed(ESCAPE) as work:
+        assert work.call("escapes", name) > 1 and called(name) >= 2
+    time.sleep(0.3)
+    assert called(name) == 0
+    code = ("import os\nfrom course.sandbox import Sandboxed\n"
+            f"work = Sandboxed([('run', 'a', {ESCAPE!r})])\nwork.call('escapes', {name!r})\n"
+            "print('escaped', flush=True)\nos.kill(os.getpid(), 9)")
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
+                         env=os.environ | {"TMPDIR": str(tmp_path)})
+    assert run.stdout == "escaped\n"
+    time.sleep(0.5)
+    assert called(name) == 0
+
+
+def test_many_cells_that_end_the_process_take_no_more_than_its_time(walls):
+    with Sandboxed([("define", str(number), f"import os, sys\nA = {number}\n"
+                     "class B: os._exit(0)") for number in range(1_000)],
+                   limits=Limits(seconds=4), walls=walls) as work:
+        begin = time.monotonic()
+        assert "4 seconds are used up" in why(work, "f")
+        assert time.monotonic() - begin < 30
+
+
+def test_a_closed_way_is_the_end(walls):
+    closes = "import os\ndef f():\n    os.closerange(3, 99)\n    while True: pass"
+    with sandboxed(closes, WORK, walls=walls) as work:
+        assert "closed the way" in why(work, "f")
+        assert work.call("mean", np.ones(2))["mean"] == 1
+
+
+def test_a_machine_that_cannot_is_not_the_students_fault(walls, monkeypatch):
+    monkeypatch.setattr(sandbox, "HERE", Path("/nowhere"))
+    with pytest.raises(Unable, match="no process"), sandboxed(WORK, walls=walls) as work:
+        Question("q", 1, lambda submission, given: submission.call("mean", 1)).judge(work, {})
 
 
 def test_it_ends_with_its_grader(walls, tmp_path):
