@@ -78,19 +78,19 @@ def program(master, notebook) -> list[tuple[str, str, str]]:
     """What of a student's notebook is executed, as `course.sandbox` takes it.
 
     The master's cells before its first hole as they are, so that every solution finds the same
-    imports and data; the student's solutions, known by their grade_id; and of all other cells
-    what they import and define. Cells with checks are left out.
+    imports and data; the student's solutions, known by their grade_id; and of all other cells what
+    they import and define, where they are the master's own only if something is missing without.
+    Cells with checks are left out.
     """
-    holes = {nbgrader(cell)["grade_id"] for cell in cells(master, "code") if is_hole(cell)}
-    found = []
-    for cell in cells(master, "code"):
-        if is_hole(cell):
-            break
-        found.append(("run", "given", source(cell)))
+    code = list(cells(master, "code"))
+    holes = {nbgrader(cell)["grade_id"] for cell in code if is_hole(cell)}
+    given = [source(cell) for cell in code if not is_hole(cell)]
+    first = next((place for place, cell in enumerate(code) if is_hole(cell)), len(code))
+    found = [("run", "given", source(cell)) for cell in code[:first]]
     for number, cell in enumerate(cells(notebook, "code"), 1):
-        identity = nbgrader(cell).get("grade_id")
+        identity, text = nbgrader(cell).get("grade_id"), source(cell)
         if identity in holes:
-            found.append(("run", identity, source(cell)))
+            found.append(("run", identity, text))
         elif not is_check(cell):
-            found.append(("define", f"number {number}", source(cell)))
+            found.append(("late" if text in given else "define", f"number {number}", text))
     return found

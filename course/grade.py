@@ -21,8 +21,8 @@ from course import feedback
 from course.assignment import Assignment, assignments, program
 from course.contained import contained
 from course.handed_in import HandedIn, digest, handed_in, notebook
-from course.points import Points, Refused, total
-from course.sandbox import Limits, Sandboxed
+from course.points import Points, Refused, Unable, total
+from course.sandbox import Limits, Sandboxed, sweep
 from mlleaks_helpers.interval import Interval
 
 AT_ONCE = 2
@@ -84,6 +84,7 @@ class Grader:
 
 def run(folder, grader: Grader, out) -> list[Grade]:
     """The grades of a folder, in the order of names; each is kept as soon as it is known."""
+    sweep()
     out = Path(out)
     for name in ("kept", "feedback"):
         (out / name).mkdir(parents=True, exist_ok=True)
@@ -164,7 +165,11 @@ def main(*arguments) -> int:
     print(here)
     for assignment, folder in found:
         out = Path(told.out, assignment.name)
-        run(folder, Grader(assignment, int(told.seed), here.walls), out)
+        try:
+            run(folder, Grader(assignment, int(told.seed), here.walls), out)
+        except Unable as error:
+            print(f"{error}; what has been graded is kept: run it again", file=sys.stderr)
+            return 1
         print(f"{out / 'grades.csv'} and {out / 'feedback'}")
     return 0
 

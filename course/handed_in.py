@@ -27,7 +27,12 @@ class HandedIn:
 
     def content(self) -> bytes:
         """The bytes of what was handed in. Raises Refused for what is no ordinary, small file."""
-        path = self.path
+        try:
+            return self._content(self.path)
+        except OSError as error:
+            raise Refused(f"cannot be read: {error.strerror}") from None
+
+    def _content(self, path):
         if not path.is_symlink() and path.is_dir():
             inside = [one for one in sorted(path.iterdir())
                       if one.suffix.lower() in KINDS and not _ignored(one.name)]
@@ -39,10 +44,7 @@ class HandedIn:
             raise Refused("not an ordinary file: links and devices are not followed")
         if found.st_size > LARGEST:
             raise Refused(f"larger than {LARGEST >> 20} MB; clear the outputs of the notebook")
-        try:
-            return path.read_bytes()
-        except OSError as error:
-            raise Refused(f"cannot be read: {error.strerror}") from None
+        return path.read_bytes()
 
 
 def handed_in(folder) -> list[HandedIn]:

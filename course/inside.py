@@ -6,6 +6,7 @@ It holds nothing that a student must not see, and what it sends back is read as 
 """
 
 import ast
+import contextlib
 import os
 import re
 import sys
@@ -15,6 +16,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import wire
 
 HEAD = 8    # bytes that say how long a message is
+
+
+class Missing(Exception):
+    """There is no such function."""
 
 
 def receive(file):
@@ -30,16 +35,34 @@ def send(file, kind, value):
     file.flush()
 
 
-def answered(names, what, name, value):
-    """Does what was asked for: runs a cell, or what it defines, or calls a function."""
+def answered(names, late, what, name, value):
+    """Does what was asked for: runs a cell, or what it defines, or calls a function.
+
+    Cells that come `late` wait until a call finds that a name is missing; then it is made again.
+    """
+    if what == "late":
+        late.append((name, value))
+        return None
     if what in ("run", "define"):
         tree = ast.parse(plain(value))
         if what == "define":
             tree.body = [node for node in tree.body if is_definition(node)]
         exec(compile(tree, f"<{name}>", "exec"), names)
         return None
+    try:
+        return called(names, name, value)
+    except (NameError, Missing):
+        if not late:
+            raise
+    while late:
+        with contextlib.suppress(Exception):
+            answered(names, [], "define", *late.pop(0))
+    return called(names, name, value)
+
+
+def called(names, name, value):
     if not callable(names.get(name)):
-        raise LookupError(f"there is no function {name}")
+        raise Missing(f"there is no function {name}")
     return names[name](*value)
 
 
@@ -60,8 +83,8 @@ def plain(code):
 
 def said(name, error, longest=300):
     """An exception in one short line, whatever its own methods do."""
-    if type(error) is LookupError and error.args == (f"there is no function {name}",):
-        return error.args[0]
+    if isinstance(error, Missing):
+        return f"there is no function {name}"
     kind = type(error).__name__[:60]
     try:
         text = " ".join(str(error)[:longest].split())
@@ -71,8 +94,8 @@ def said(name, error, longest=300):
 
 
 def main(requests, answers):
-    names = {"__name__": "__main__", "__builtins__": __builtins__, "display": print,
-             "get_ipython": lambda: None}
+    late, names = [], {"__name__": "__main__", "__builtins__": __builtins__, "display": print,
+                       "get_ipython": lambda: None}
     for folder in (".", str(Path(__file__).resolve().parent / "site")):
         sys.path.insert(0, folder)
     with os.fdopen(requests, "rb") as asked, os.fdopen(answers, "wb") as told:
@@ -83,7 +106,7 @@ def main(requests, answers):
             except EOFError:
                 return
             try:
-                answer = answered(names, what, name, value)
+                answer = answered(names, late, what, name, value)
                 wire.encode(answer)
             except BaseException as error:
                 send(told, "refused", said(name, error))

@@ -13,6 +13,10 @@ class Refused(Exception):
     """A submission gave no answer that could be judged; the message tells its author why."""
 
 
+class Unable(Exception):
+    """This machine could not run a submission, whatever it is."""
+
+
 @dataclass(frozen=True)
 class Points:
     """What one question earned. Raises ValueError unless 0 ≤ points ≤ out_of and 0 < out_of.
@@ -51,12 +55,15 @@ class Question:
         """The points of that submission; 0 with the reason where it cannot be judged.
 
         What a check cannot read is the student's answer, so its errors cost points too.
-        Raises ValueError if the check gives points out of another number than its own.
+        Raises Unable if it could not be run, and ValueError if the check gives points out of
+        another number than its own.
         """
         try:
             found = self.check(submission, given)
         except Refused as refused:
             return Points(0, self.points, str(refused))
+        except Unable:
+            raise
         except Exception as error:
             return Points(0, self.points, "the check could not read what was returned: "
                                           f"{type(error).__name__}")

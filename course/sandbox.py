@@ -24,7 +24,8 @@ from pathlib import Path
 
 import mlleaks_helpers
 from course import inside, wire
-from course.points import Refused
+from course.points import Refused, Unable
+from course.processes import own_processes, used
 from course.submission import Submission
 
 HERE = Path(__file__).resolve().parent
@@ -32,7 +33,8 @@ NUMBERS = itertools.count(os.getpid() % 10_000 * 100)
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8", "MPLBACKEND": "Agg",
                "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
                "TQDM_DISABLE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-START = 60          # seconds until a process must be there; they are not the student's
+SCRATCH = "submission-"
+START = 60          # seconds until a process must be there
 STEP = 0.25         # seconds between two looks at what is used
 
 
@@ -41,7 +43,7 @@ class Limits:
     """What one submission may use: seconds a call and in all, bytes, and how many processes."""
 
     seconds_a_call: float = 30
-    seconds: float = 150
+    seconds: float = 120
     memory: int = 3 * 2**30
     written: int = 64 * 2**20
     printed: int = 8 * 2**20
@@ -56,7 +58,8 @@ class Sandboxed(Submission):
     """A student's functions behind walls.
 
     `cells` are (what, name, code): `run` executes a cell, `define` only what it imports and
-    defines. `files` {name: content} lie in the folder in which they are executed.
+    defines, `late` the same once something is missing. `files` {name: content} lie in the folder
+    in which they are executed.
 
     Use it in a `with`. Cells are executed before the first call; one that ends the process or
     takes too long is left out from then on, and the others are executed anew.
@@ -110,7 +113,7 @@ class Sandboxed(Submission):
     def _open(self):
         if self._used >= self.limits.seconds:
             raise Ended(f"its {self.limits.seconds:g} seconds are used up")
-        self._folder = Path(tempfile.mkdtemp(prefix="submission-"))
+        self._folder = Path(tempfile.mkdtemp(prefix=f"{SCRATCH}{os.getpid()}-"))
         for name in ("root", "work"):
             (self._folder / name).mkdir()
         for name, content in self.files.items():
@@ -138,17 +141,20 @@ class Sandboxed(Submission):
         self._printed = 0
         for number in (self._requests, self._answers, self._process.stdout.fileno()):
             os.set_blocking(number, False)
+        begin = time.monotonic()
         try:
-            self._exchange(b"", time.monotonic() + START)
-        except Ended:
+            self._exchange(b"", begin + START)
+        except Ended as ended:
             self._end()
-            raise
+            raise Unable(f"no process for a submission can be started here: {ended}") from None
+        self._used += time.monotonic() - begin
 
     def _end(self):
         if self._process is None:
             return
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
         self._process.wait()
         self._process.stdout.close()
         os.close(self._requests)
@@ -178,6 +184,8 @@ class Sandboxed(Submission):
             raise
         finally:
             self._used += time.monotonic() - begin
+        if not isinstance(kind, str):
+            kind = None
         if kind == "value":
             return value
         if kind == "refused" and isinstance(value, str):
@@ -225,7 +233,10 @@ class Sandboxed(Submission):
 
     def _last_words(self):
         """Why the process ended by itself."""
-        status = self._process.wait()
+        try:
+            status = self._process.wait(1)
+        except subprocess.TimeoutExpired:
+            return "it closed the way for its answers"
         if status < 0 or status > 128:
             return "it was stopped by the system: out of time, memory or room for files"
         return f"it ended the process it ran in (exit status {status})"
@@ -239,6 +250,17 @@ class Sandboxed(Submission):
                         f"{self.limits.seconds:g} seconds")
 
 
+def sweep() -> None:
+    """Removes the scratch folders of runs that were cut off."""
+    for path in Path(tempfile.gettempdir()).glob(f"{SCRATCH}*-*"):
+        number = path.name.removeprefix(SCRATCH).partition("-")[0]
+        with contextlib.suppress(ValueError, OSError):
+            try:
+                os.kill(int(number), 0)
+            except ProcessLookupError:
+                shutil.rmtree(path, ignore_errors=True)
+
+
 def shown() -> list[tuple[str, str]]:
     """Folders of this machine that a submission may read, and where it finds them."""
     prefixes = {sys.prefix, sys.base_prefix, sys.exec_prefix, str(Path(sys.executable).parent)}
@@ -248,30 +270,3 @@ def shown() -> list[tuple[str, str]]:
     helpers = Path(mlleaks_helpers.__file__).resolve().parent
     return [*((one, one) for one in outer), (str(HERE / "inside.py"), "/kit/inside.py"),
             (str(HERE / "wire.py"), "/kit/wire.py"), (str(helpers), "/kit/site/mlleaks_helpers")]
-
-
-def own_processes() -> int:
-    """How many this user has, with their threads: without walls they count towards a limit."""
-    threads = ["-L"] if sys.platform == "linux" else []
-    wanted = ["ps", *threads, "-U", str(os.getuid()), "-o", "pid="]
-    try:
-        return len(subprocess.run(wanted, capture_output=True, check=True).stdout.splitlines())
-    except (OSError, subprocess.CalledProcessError):
-        return 1_000
-
-
-def used(number: int) -> tuple[int, float]:
-    """Bytes in memory and seconds of a process and all that it started, where Linux tells."""
-    children, told = {}, {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            parts = path.read_text().rpartition(")")[2].split()
-            children.setdefault(int(parts[1]), []).append(int(path.parent.name))
-            told[int(path.parent.name)] = int(parts[21]), int(parts[11]) + int(parts[12])
-    ahead, pages, ticks = [number], 0, 0
-    while ahead:
-        one = ahead.pop()
-        some = told.get(one, (0, 0))
-        pages, ticks = pages + some[0], ticks + some[1]
-        ahead += children.get(one, [])
-    return pages * os.sysconf("SC_PAGE_SIZE"), ticks / os.sysconf("SC_CLK_TCK")

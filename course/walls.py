@@ -24,14 +24,18 @@ NO_SUID, NO_DEVICES = 2, 4
 DETACH = 2
 SET_MOUNT_FLAGS = 442       # system calls without a name in the C library
 PIVOT = {"x86_64": 155, "aarch64": 41}
-DIE_WITH_PARENT, NO_NEW_RIGHTS = 1, 38
+DIE_WITH_PARENT, NOT_TO_BE_LOOKED_AT, NO_NEW_RIGHTS = 1, 4, 38
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc/ld.so.cache",
           "/etc/ssl", "/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
 STRANGER = 1_000_000        # plus the process's number: a user whom nothing belongs to
 
 
 def walled(settings) -> int:
-    """Becomes the child in namespaces of its own; the parent waits and returns its status."""
+    """Runs the program in namespaces of its own; returns its status once it has ended.
+
+    The first process in them is ours: it ends with this one, and all the others end with it. The
+    program can do neither anything to it nor anything about that.
+    """
     root = os.getuid() == 0
     user, group = os.getuid(), os.getgid()
     check(libc().unshare(NEW_MOUNTS | NEW_NAMES | NEW_IPC | NEW_PROCESSES | NEW_NETWORK
@@ -40,19 +44,27 @@ def walled(settings) -> int:
         Path("/proc/self/setgroups").write_text("deny")
         Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
         Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
-    child = os.fork()
-    if child:
-        for number in (settings["requests"], settings["answers"]):
-            os.close(number)
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if first := os.fork():
+        return left_to(first, settings)
+    dies_with_parent()
     stranger = STRANGER + settings["number"]
     _own_files(settings, stranger if root else user)
+    if program := os.fork():
+        check(libc().prctl(NOT_TO_BE_LOOKED_AT, 0, 0, 0, 0), "privacy")
+        return left_to(program, settings)
     if root:
         os.setgroups([])
         os.setgid(stranger)
         os.setuid(stranger)
-    dies_with_parent()
     run(settings)
+
+
+def left_to(child, settings) -> int:
+    """Leaves the pipes to that process, and waits for its status."""
+    for number in (settings["requests"], settings["answers"], 1, 2):
+        os.close(number)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return status if status >= 0 else 128 - status
 
 
 def _own_files(settings, owner):
@@ -135,7 +147,7 @@ def main(settings):
     if sys.platform == "linux":
         dies_with_parent()
     if settings["walls"]:
-        sys.exit(walled(settings))
+        os._exit(walled(settings))
     run(settings)
 
 

@@ -14,10 +14,10 @@ from tiny_course import ABOVE, SHARE, answered, bytes_of, master, tiny
 
 from course import feedback, grade
 from course.assignment import program
-from course.contained import contained
+from course.contained import Contained, contained
 from course.grade import Grade, Grader, folders, run
 from course.handed_in import HandedIn, handed_in, notebook
-from course.points import Points, Refused
+from course.points import Points, Refused, Unable
 from course.sandbox import Limits
 from mlleaks_helpers.interval import Interval
 
@@ -237,11 +237,14 @@ def test_solutions_are_known_by_grade_id_wherever_they_stand():
         place for place, cell in enumerate(cells) if "def above" in cell["source"])))
     found = program(master(), made)
     assert found[0][:2] == ("run", "given") and found[1][1] == "tiny-2"
-    assert [what for what, name, _ in found] == ["run", "run", "define", "run"]
+    assert [what for what, name, _ in found] == ["run", "run", "late", "run"]
     assert not any("assert" in code for *_, code in found)
     given = [code for what, name, code in found if name == "given"]
-    cells[2]["source"] = "data = 'changed by the student'"
-    assert [code for what, name, code in program(master(), made) if name == "given"] == given
+    data, = (cell for cell in cells if cell["source"] in given)
+    data["source"] = "data = 'changed by the student'"
+    found = program(master(), made)
+    assert [code for what, name, code in found if name == "given"] == given
+    assert ("define", "number 2", "data = 'changed by the student'") in found
 
 
 def test_of_two_cells_with_one_name_the_last_counts(grader):
@@ -323,3 +326,23 @@ def test_the_command_grades_a_folder(tmp_path, monkeypatch, capsys):
     assert grade.main(*arguments) == 0
     assert "alice: 10 of 10" in capsys.readouterr().out
     assert "alice,4,6," in (tmp_path / "out/tiny/grades.csv").read_text()
+
+
+def test_what_cannot_be_read_has_a_reason(tmp_path):
+    with pytest.raises(Refused, match="cannot be read"):
+        HandedIn("a", tmp_path / "gone.ipynb").content()
+
+
+def test_where_nothing_can_be_run_the_command_says_so_and_keeps_nothing(
+        tmp_path, monkeypatch, capsys):
+    def unable(*_):
+        raise Unable("no process here")
+
+    monkeypatch.setattr(grade, "assignments", lambda: [tiny(tmp_path / "course")])
+    monkeypatch.setattr(grade, "contained", lambda: Contained(True, ()))
+    monkeypatch.setattr(grade.Sandboxed, "call", unable)
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny/alice.ipynb").write_bytes(bytes_of(answered()))
+    assert grade.main(str(tmp_path / "tiny"), "--out", str(tmp_path / "out"), "--seed", "5") == 1
+    assert "run it again" in capsys.readouterr().err
+    assert not list((tmp_path / "out/tiny/kept").iterdir())

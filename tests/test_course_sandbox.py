@@ -1,16 +1,20 @@
 """Code that nobody trusts: it answers as in this process, and what it may not do it cannot."""
 
+import contextlib
 import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from course import sandbox
 from course.contained import Contained, contained
-from course.points import Refused
-from course.sandbox import Limits, Sandboxed, used
+from course.points import Question, Refused, Unable
+from course.processes import own_processes, used
+from course.sandbox import Limits, Sandboxed, sweep
 from course.submission import Submission
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="submissions need Unix")
@@ -90,6 +94,32 @@ def test_only_what_a_cell_defines_counts_where_that_is_asked_for(walls):
             "def f(): return (limit, names, root(16), A.two, 'slow' in globals())")
     with Sandboxed([("define", "own", cell)], limits=SHORT, walls=walls) as work:
         assert work.call("f") == (3, ["a", (1, 2)], 4.0, 2, False)
+
+
+def test_late_cells_wait_until_something_is_missing(walls):
+    cells = [("late", "a", "import math\nseen.append(3)"), ("run", "b", WORK),
+             ("run", "c", "def root(x): return math.sqrt(x)\n"
+                          "def known(): return 'math' in globals()"),
+             ("late", "d", "broken("), ("late", "e", "def own(): return 5"),
+             ("run", "f", "def other(): return absent")]
+    with Sandboxed(cells, limits=SHORT, walls=walls) as work:
+        assert not work.call("known") and work.call("root", 16) == 4 and work.call("known")
+        work.forget()
+        assert not work.call("known") and work.call("own") == 5
+        assert "NameError" in why(work, "other")
+        assert why(work, "none") == "there is no function none"
+
+
+def test_scratch_folders_of_a_run_that_was_killed_are_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for name in (f"submission-{ended.pid}-ab", f"submission-{os.getpid()}-ab", "submission-x-ab",
+                 "other"):
+        (tmp_path / name / "work").mkdir(parents=True)
+    sweep()
+    assert {path.name for path in tmp_path.iterdir()} == {
+        f"submission-{os.getpid()}-ab", "submission-x-ab", "other"}
 
 
 def test_files_lie_beside_it_and_the_helpers_can_be_imported(walls):
@@ -241,6 +271,70 @@ def test_what_it_starts_ends_with_it(prisoner):
     assert used(launcher) == (0, 0)
 
 
+ESCAPE = """
+import ctypes, os
+
+def escapes(name):
+    system = ctypes.CDLL(None).prctl
+    system(15, name.encode(), 0, 0, 0)
+    for _ in range(2):
+        system(1, 0, 0, 0, 0)       # no longer to die with its parent
+        if os.fork():
+            return os.getpid()
+        os.setsid()
+    while True: pass
+"""
+
+
+def called(name):
+    """How many processes are called so."""
+    found = 0
+    for path in Path("/proc").glob("[0-9]*/comm"):
+        with contextlib.suppress(OSError):
+            found += path.read_text().strip() == name
+    return found
+
+
+def test_nothing_escapes_its_end(walls, tmp_path):
+    if not walls:
+        pytest.skip("no namespaces on this machine")
+    name = f"escape{os.getpid()}"
+    with sandboxed(ESCAPE) as work:
+        assert work.call("escapes", name) > 1 and called(name) >= 2
+    time.sleep(0.3)
+    assert called(name) == 0
+    code = ("import os\nfrom course.sandbox import Sandboxed\n"
+            f"work = Sandboxed([('run', 'a', {ESCAPE!r})])\nwork.call('escapes', {name!r})\n"
+            "print('escaped', flush=True)\nos.kill(os.getpid(), 9)")
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
+                         env=os.environ | {"TMPDIR": str(tmp_path)})
+    assert run.stdout == "escaped\n"
+    time.sleep(0.5)
+    assert called(name) == 0
+
+
+def test_many_cells_that_end_the_process_take_no_more_than_its_time(walls):
+    with Sandboxed([("define", str(number), f"import os, sys\nA = {number}\n"
+                     "class B: os._exit(0)") for number in range(1_000)],
+                   limits=Limits(seconds=4), walls=walls) as work:
+        begin = time.monotonic()
+        assert "4 seconds are used up" in why(work, "f")
+        assert time.monotonic() - begin < 30
+
+
+def test_a_closed_way_is_the_end(walls):
+    closes = "import os\ndef f():\n    os.closerange(3, 99)\n    while True: pass"
+    with sandboxed(closes, WORK, walls=walls) as work:
+        assert "closed the way" in why(work, "f")
+        assert work.call("mean", np.ones(2))["mean"] == 1
+
+
+def test_a_machine_that_cannot_is_not_the_students_fault(walls, monkeypatch):
+    monkeypatch.setattr(sandbox, "HERE", Path("/nowhere"))
+    with pytest.raises(Unable, match="no process"), sandboxed(WORK, walls=walls) as work:
+        Question("q", 1, lambda submission, given: submission.call("mean", 1)).judge(work, {})
+
+
 def test_it_ends_with_its_grader(walls, tmp_path):
     code = ("import os\nfrom course.sandbox import Sandboxed\n"
             f"work = Sandboxed([('run', 'a', {WORK!r})], walls={walls})\n"
@@ -288,3 +382,19 @@ def test_without_walls_it_is_said_and_used(monkeypatch):
     monkeypatch.setattr(module.os, "name", "nt")
     with pytest.raises(RuntimeError, match="container"):
         module.contained()
+
+
+def test_what_processes_use_is_counted_with_all_that_they_started():
+    code = ("import subprocess, sys\nsum(range(10**7))\nsubprocess.run([sys.executable, '-c',"
+            " 'import time; x = b\"y\" * 2**26; time.sleep(60)'])")
+    one = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+    try:
+        end = time.monotonic() + 30
+        while used(one.pid)[0] < 2**26 and time.monotonic() < end:
+            time.sleep(0.1)
+        size, seconds = used(one.pid)
+        assert 2**26 < size < 2**28 and 0 < seconds < 10 and own_processes() >= 3
+    finally:
+        os.killpg(one.pid, 9)
+        one.wait()
+    assert used(one.pid) == (0, 0)
