@@ -86,7 +86,8 @@ def main() -> None:
     for online in (True, False):
         seconds, memory = alone(scoring, 50_000, MODELS - 1, online)
         print(f"lira {'online' if online else 'offline':8} 50,000 records, {MODELS - 1} "
-              f"references: {seconds:.2f} s (1 wanted), {memory:.0f} MB beyond the input (200 wanted)")
+              f"references: {seconds:.2f} s, at most 1 wanted, and {memory:.0f} MB beyond its "
+              "input, at most 200 wanted")
 
 
 if __name__ == "__main__":
