@@ -2,6 +2,7 @@
 
 import ast
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -205,3 +206,10 @@ def test_two_seeds_are_equally_hard():
     assert min(found["top"]) > 0.88 and max(found["top"]) < 0.93
     assert max(found["band"]) < 0.05            # easy non-members stand above the members' band
     assert min(found["first"]) > 0.065 and max(found["first"]) < 0.1
+
+
+def test_the_teachers_page_says_the_minutes_that_the_masters_say():
+    page = (Path(__file__).resolve().parent.parent / "book/teaching.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| ([A-D]) · .*\| (\d+) \|", page, re.MULTILINE)
+    assert told == [(name[0].upper(), str(sum(one[1] for one in asked(ALL[name].master))))
+                    for name in NAMES]
