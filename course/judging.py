@@ -16,7 +16,12 @@ class Marks:
         self.out_of, self.points, self.hints = out_of, 0.0, []
 
     def part(self, points: float, judge, hint: str) -> float:
-        """Give the share of `points` that `judge()` says, True for all; otherwise keep the hint."""
+        """Give the share of `points` that `judge()` says, True for all; otherwise keep the hint.
+
+        A part that is worth nothing, because another failed, is not judged.
+        """
+        if not points:
+            return 0.0
         try:
             share = float(judge())
         except Refused as refused:

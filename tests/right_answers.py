@@ -106,6 +106,9 @@ return (inside[:, None] > outside).mean(), found, found - half, found + half
 found = np.array([np.mean(own[who] > np.quantile(own[~who], 0.99))
                   for own, who in zip(scores, member)])
 return int(found.argmax()) if found.max() > 0.03 else -1
+""", """
+low = [leak(own, who, 0.01)[2] for own, who in zip(scores, member)]
+return int(np.argmax(low)) if max(low) > 0.01 else -1
 """],
     "b-6": ["""
 from sklearn.linear_model import LogisticRegression

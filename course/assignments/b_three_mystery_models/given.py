@@ -96,19 +96,25 @@ def _sharp(rng, member, learned=1.0):
 
 
 def _blunt(rng, member):
-    """Scores of an attack that is right on average and never where it is surest."""
+    """Scores of an attack that is right on average, and by chance alone where it is surest."""
     people = law.records(rng, len(member))
     scores = law.logit(law.answers(rng, people, member), people.labels)
     highest = np.sort(scores)[-len(scores) // 50]
-    return np.where(scores > highest, highest + rng.random(len(scores)), scores)
+    return _by_luck(member, lambda: np.where(
+        scores > highest, highest + rng.random(len(scores)), scores))
 
 
 def _chance(rng, member):
-    """Scores without a leak, of which the surest hundredth is no luckier than it should be."""
+    """Scores without a leak."""
+    return _by_luck(member, lambda: rng.normal(size=len(member)))
+
+
+def _by_luck(member, draw):
+    """Scores as drawn, of which the surest hundredth is no luckier than it should be."""
     while True:
-        scores = rng.normal(size=len(member))
+        scores = draw()
         cut = np.quantile(scores[~member], 0.99)
-        if 0.006 < np.mean(scores[member] > cut) < 0.011:
+        if 0.005 < np.mean(scores[member] > cut) < 0.011:
             return scores
 
 

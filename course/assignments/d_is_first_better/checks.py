@@ -8,6 +8,8 @@ from course.assignments.d_is_first_better.given import RATE
 from course.judging import Marks, decided, found_interval_fits, found_range, near, within
 from course.points import Points, Question
 
+TWO_OF_THREE = {3: 1, 2: 2 / 3, 1: 0, 0: 0}     # one of three may be luck
+
 
 def check_tpr(submission, given) -> Points:
     marks = Marks(10)
@@ -28,13 +30,15 @@ def check_interval(submission, given) -> Points:
     """Of the members alone, or with the cut's own luck: both are usual."""
     marks = Marks(15)
     member = given["member"]
-    for scores in given["scores"]:
-        low, high = submission.array("interval", scores, member, RATE, shape=(2,))
+
+    def fits(scores):
+        ends = submission.array("interval", scores, member, RATE, shape=(2,))
         middle = np.mean(found_range(scores, member, RATE))
-        marks.part(5, lambda low=low, high=high, scores=scores, middle=middle:
-                   found_interval_fits((middle, low, high), scores, member, RATE),
-                   "The interval should hold the share, and be about 1.96 standard errors wide to "
-                   "either side: of a share of the members, of whom there are fewer than records.")
+        return found_interval_fits((middle, *ends), scores, member, RATE)
+
+    marks.part(15, lambda: TWO_OF_THREE[sum(map(fits, given["scores"]))],
+               "The interval should hold the share, and be about 1.96 standard errors wide to "
+               "either side: of a share of the members, of whom there are fewer than records.")
     return marks.total()
 
 
@@ -81,13 +85,13 @@ def check_p_value(submission, given) -> Points:
     def said(first, second):
         return submission.number("p_value", first, second, member, RATE)
 
-    far = marks.part(4, lambda: 0 <= said(*given["far"]) < 0.01,
-                     "A large difference should have a p-value near 0.")
+    far = marks.part(8, lambda: 0 <= said(*given["far"]) < 0.01 and
+                     0.1 < said(*given["alike"]) <= 1 + 1e-9,
+                     "A large difference should have a p-value near 0, and two teams that are as "
+                     "good as each other a large one.")
     marks.part(5 if far else 0, lambda: 0 <= said(*given["close"]) < 0.05,
                "A small difference between teams that agree on nearly all records is significant "
                "as well: only those on whom they differ count.")
-    marks.part(4 if far else 0, lambda: 0.1 < said(*given["alike"]) <= 1 + 1e-9,
-               "Two teams that are as good as each other should have a large p-value.")
     marks.part(2 if far else 0, lambda: 0.99 < said(*given["far"][[0, 0]]) <= 1 + 1e-9,
                "A team does not differ from itself: p is 1.")
     return marks.total()
@@ -124,12 +128,15 @@ def check_precision(submission, given) -> Points:
 
 def check_needed(submission, given) -> Points:
     marks = Marks(15)
-    for more, less in given["only"]:
-        several = _needed(more, less)
-        marks.part(5, lambda more=more, less=less, several=several: 0.8 < submission.number(
-            "needed", float(more), float(less)) / several < 1.25,
-            "Only members whom one team finds and the other does not tell anything; the difference "
-            "should be 1.96 + .84 standard errors, so that it is seen four times in five.")
+
+    def right(pair):
+        more, less = map(float, pair)
+        return 0.8 < submission.number("needed", more, less) / _needed(more, less) < 1.25
+
+    marks.part(15, lambda: TWO_OF_THREE[sum(map(right, given["only"]))],
+               "Only members whom one team finds and the other does not tell anything; the "
+               "difference should be 1.96 + .84 standard errors, so that it is seen four times in "
+               "five.")
     return marks.total()
 
 

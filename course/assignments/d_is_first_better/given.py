@@ -30,7 +30,7 @@ def hidden(seed: int) -> dict:
     """Three teams, three pairs, p-values of three comparisons, and rates."""
     rng = law.generator(seed, PURPOSE, HIDDEN)
     member = rng.permutation(np.arange(12_000) < 5_000)
-    made = {"member": member, "scores": np.array(_teams(rng, member, (0.25, 0.1, 0.0), 0.5)),
+    made = {"member": member, "scores": np.array(_teams(rng, member, (0.5, 0.25, 0.0), 0.5)),
             "pair_member": law.halves(rng, RECORDS)}
     for name, shifts, lowest, highest in (("alike", (0.2, 0.2), -0.3, 0.3),
                                           ("close", (0.245, 0.2), 3.8, 4.4),
@@ -43,7 +43,8 @@ def hidden(seed: int) -> dict:
         "single": np.array([rng.uniform(0.03, 0.045)]),
         "rates": np.column_stack([rng.uniform(0.2, 0.6, 3), rng.uniform(0.01, 0.05, 3),
                                   rng.uniform([0.001, 0.05, 0.3], [0.01, 0.2, 0.45])]),
-        "only": np.column_stack([rng.uniform(0.02, 0.04, 3), rng.uniform(0.005, 0.015, 3)])}
+        "only": rng.uniform([[0.03, 0.005], [0.08, 0.05], [0.016, 0.0120]],
+                            [[0.04, 0.010], [0.10, 0.06], [0.018, 0.0135]])}
 
 
 def _teams(rng, member, shifts, shared):
