@@ -9,6 +9,8 @@ import pytest
 from assignments import ALL, CELLS, QUESTIONS, desk, graded, hidden, holes, solved, stub
 from right_answers import RIGHT
 
+from course.assignments.b_three_mystery_models import given as models
+from course.assignments.d_is_first_better import given as teams
 from course.release import asked, student_version
 from course.submission import Submission
 from mlleaks_helpers.metrics import auc, tpr_at_fpr
@@ -198,7 +200,7 @@ def test_a_long_seed_is_as_good(name):
 
 
 def test_which_mystery_model_leaks_changes_from_seed_to_seed():
-    keys = [ALL[NAMES[1]]._module("given").key(seed) for seed in SEEDS]
+    keys = [models.key(seed) for seed in SEEDS]
     assert {next(place for place, one in enumerate(key) if one[0] == 1) for key in keys} == {
         0, 1, 2}
     assert {defense for key in keys for _, defense in key} == {
@@ -209,7 +211,7 @@ def test_which_mystery_model_leaks_changes_from_seed_to_seed():
 @pytest.mark.parametrize("seed", range(6))
 def test_the_key_says_which_of_the_visible_models_leaks(seed, tmp_path_factory):
     name = NAMES[1]
-    made, key = ALL[name].visible(seed), ALL[name]._module("given").key(seed)
+    made, key = ALL[name].visible(seed), models.key(seed)
     master = solved(name, tmp_path_factory.mktemp("b"))
     assert [str(master.call("defense", made[f"model_{place}"], made["plain"]))
             for place in range(3)] == [defense for _, defense in key]
@@ -222,7 +224,7 @@ def test_the_key_says_which_of_the_visible_models_leaks(seed, tmp_path_factory):
 @pytest.mark.parametrize("place", range(8))
 def test_the_key_says_how_good_each_team_is(place):
     name = NAMES[3]
-    shifts = [ALL[name]._module("given").key(seed)[place] for seed in range(4)]
+    shifts = [teams.key(seed)[place] for seed in range(4)]
     made = [ALL[name].visible(seed) for seed in range(4)]
     gaps = [np.subtract(*(one["scores"][place][who].mean() for who in (
         one["member"], ~one["member"]))) for one in made]
