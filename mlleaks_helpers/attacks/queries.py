@@ -25,11 +25,15 @@ def flipped(x: np.ndarray, copies: int, *, lose: float, gain: float,
     validate.whole(1, copies=copies)
     validate.whole(0, seed=seed)
     validate.between(0, 1, lose=lose, gain=gain)
-    rng, chance = np.random.default_rng(seed), np.where(x == 1, lose, gain).astype(np.float32)
-    made = np.empty((len(x), copies, *x.shape[1:]), x.dtype)
+    rng, made = np.random.default_rng(seed), np.empty((len(x), copies, *x.shape[1:]), x.dtype)
+    coins = [(np.flatnonzero(x == value), chance) for value, chance in ((1, lose), (0, gain))
+             if chance]
     for copy in range(copies):
-        turned = rng.random(x.shape, dtype=np.float32) < chance
-        made[:, copy] = np.where(turned, 1 - x, x)
+        one = x.flatten()
+        for places, chance in coins:
+            turned = places[rng.random(len(places), dtype=np.float32) < chance]
+            one[turned] = 1 - one[turned]
+        made[:, copy] = one.reshape(x.shape)
     return made
 
 
