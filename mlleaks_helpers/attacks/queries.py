@@ -121,9 +121,7 @@ def flips_needed(ask, x: np.ndarray, labels: np.ndarray, *, walks: int = 4,
             middle = (right + wrong) // 2
             taken = place < middle.reshape(-1, *[1] * (x.ndim - 1))
             holds = _classes(ask, np.where(taken, 0, x).astype(x.dtype)) == labels
-            found = wrong - right == 1
-            right = np.where(holds & ~found, middle, right)
-            wrong = np.where(holds | found, wrong, middle)
+            right, wrong = np.where(holds, middle, right), np.where(holds, wrong, middle)
         total += wrong
     return np.where(known, total / walks, 0), 1 + walks * steps
 
