@@ -19,6 +19,7 @@ from mlleaks_helpers.models.defenses import (
     mixup,
     stacking,
 )
+from mlleaks_helpers.models.kept import train_numpy
 from mlleaks_helpers.models.losses import SmoothedCrossEntropy
 from mlleaks_helpers.models.many import train_many
 from mlleaks_helpers.models.training import Trained, train
@@ -26,4 +27,4 @@ from mlleaks_helpers.models.worlds import World, worlds
 
 __all__ = ["Builder", "Classical", "Mixtures", "Mixup", "SmoothedCrossEntropy", "Stack", "Trained",
            "World", "classical", "cnn", "dropout", "keras", "l2", "label_smoothing", "mixup", "mlp",
-           "softmax_regression", "stacking", "train", "train_many", "worlds"]
+           "softmax_regression", "stacking", "train", "train_many", "train_numpy", "worlds"]
