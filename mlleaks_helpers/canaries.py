@@ -18,7 +18,7 @@ from mlleaks_helpers.data import Dataset
 from mlleaks_helpers.files import sha256
 from mlleaks_helpers.validate import share, whole
 
-FILE = Path(__file__).with_suffix(".npz")  # its provenance is beside it, as .json
+FILE, PROVENANCE = map(Path(__file__).with_name, ("canaries.npz", "canaries.json"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,10 +124,10 @@ def recorded_canaries(recipe: str = "plain") -> RecordedCanaries:
     Logits are kept to three digits. Raises ValueError for another recipe, and OSError for a file
     that is damaged.
     """
-    entry = json.loads(FILE.with_suffix(".json").read_text(encoding="utf-8"))
+    entry = json.loads(PROVENANCE.read_text(encoding="utf-8"))
     content = FILE.read_bytes()
     if sha256(content) != entry["sha256"]:
-        raise OSError(f"{FILE} is damaged: its SHA-256 is not the one in {FILE.stem}.json. Get the "
+        raise OSError(f"{FILE} is damaged: its SHA-256 is not the one in {PROVENANCE.name}. Get the "
                       f"file anew, or make it: {entry['command']}")
     if recipe not in entry["recipes"]:
         raise ValueError(f"recipe is {recipe!r}: recorded are {', '.join(entry['recipes'])}")

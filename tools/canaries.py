@@ -12,7 +12,7 @@ import warnings
 import numpy as np
 
 from mlleaks_helpers.attacks.statistics import logit
-from mlleaks_helpers.canaries import FILE, halves, plant
+from mlleaks_helpers.canaries import FILE, PROVENANCE, halves, plant
 from mlleaks_helpers.data import load
 from mlleaks_helpers.files import replacing, sha256
 from mlleaks_helpers.models import best_epochs, dropout, mlp, selena, stacking, train_many
@@ -77,7 +77,7 @@ def main() -> None:
         np.savez_compressed(part, **arrays)
     put({"set": NAME, "canaries": CANARIES, "ordinary": ORDINARY, "models": MODELS,
          "recipes": entries, "data": digest(planted().people), "command": "make canaries",
-         "sha256": sha256(FILE.read_bytes()), "versions": versions()}, FILE.with_suffix(".json"))
+         "sha256": sha256(FILE.read_bytes()), "versions": versions()}, PROVENANCE)
     shutil.rmtree(room)
 
 
