@@ -142,7 +142,7 @@ _build/status.md: $(EXECUTED) $(SOLVED) _build/needs.mk tools/status.py tools/le
 _build/claims.json: $(EXECUTED) _build/needs.mk tools/scoreboard.py $(READY)
 	$(PY) -m tools.scoreboard collect _build/source > $@
 
-_build/scoreboard.md: _build/claims.json mlleaks_helpers/claims.toml tools/scoreboard.py
+_build/scoreboard.md: _build/claims.json $(wildcard mlleaks_helpers/claims*.toml) tools/scoreboard.py
 	$(PY) -m tools.scoreboard page $< > $@
 
 _build/preregistration.md: _build/claims.json $(wildcard mlleaks_helpers/claims*.toml) \

@@ -13,6 +13,7 @@ In the order in which a record travels:
                   Interval, mean_interval
     recorded      recorded, measured               the paper's data as an adversary sees it
     paper         NUMBERS, NAMES                   what the paper reports
+    claimed       CLAIMS                           what ML-Leaks and later papers claim
     claims        check                            the paper's number beside ours
     plots         show, roc_curves, …              the book's figures
     files, validate, overlap, progress             written whole, checked, and on the way
