@@ -127,8 +127,8 @@ def recorded_canaries(recipe: str = "plain") -> RecordedCanaries:
     entry = json.loads(PROVENANCE.read_text(encoding="utf-8"))
     content = FILE.read_bytes()
     if sha256(content) != entry["sha256"]:
-        raise OSError(f"{FILE} is damaged: its SHA-256 is not the one in {PROVENANCE.name}. Get the "
-                      f"file anew, or make it: {entry['command']}")
+        raise OSError(f"{FILE} is damaged: its SHA-256 is not the one in {PROVENANCE.name}. Get "
+                      f"the file anew, or make it: {entry['command']}")
     if recipe not in entry["recipes"]:
         raise ValueError(f"recipe is {recipe!r}: recorded are {', '.join(entry['recipes'])}")
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
