@@ -29,7 +29,7 @@ help:
 	@echo "make book    execute the chapters and publish them to _build/html/index.html"
 	@echo "make test    the same, then run every test"
 	@echo "make pdf     the published book in one file, _build/ml-leaks.pdf (needs Chromium)"
-	@echo "make bench   many models at once against one after the other"
+	@echo "make bench   many models at once against one after the other; what an audit costs"
 	@echo "make results record the paper's experiments anew where stale (SET= RECIPE= SEED= ADOPT=1)"
 	@echo "make references  many models' logits of the same records, anew where stale (SET= RECIPE=)"
 	@echo "make canaries    models with canaries among their members, under five defenses"
@@ -63,6 +63,7 @@ pdf: book
 
 bench: $(READY)
 	$(PY) -m benchmarks.many
+	$(PY) -m benchmarks.audit
 
 results: $(READY)
 	$(PY) -m tools.record $(if $(SET),--set $(SET)) $(if $(RECIPE),--recipe $(RECIPE)) \

@@ -33,16 +33,20 @@ def turns(references: References, count: int, targets: int = TARGETS) -> Iterato
         yield logits, member, others.models((stride * k + np.arange(count)) % len(others))
 
 
-def reached(attack, references: References, count: int, targets: int = TARGETS) -> np.ndarray:
-    """AUC and TPR at 1 % FPR of an attack on each target, (targets, 2); NaN for too few records.
+def reached(attacks: dict, references: References, count: int,
+            targets: int = TARGETS) -> dict[str, np.ndarray]:
+    """AUC and TPR at 1 % FPR of each attack on each target, {name: (targets, 2)}.
 
-    attack  a function of a target's logits and the references, such as `lira`
+    attacks  {name: a function of a target's logits and the references, such as `lira`}
+
+    TPR is NaN for too few records.
     """
-    rows = []
+    rows = {name: [] for name in attacks}
     for logits, member, others in turns(references, count, targets):
-        scores = attack(logits, others)
-        rows.append((auc(scores, member).value, found(scores, member)))
-    return np.array(rows)
+        for name, attack in attacks.items():
+            scores = attack(logits, others)
+            rows[name].append((auc(scores, member).value, found(scores, member)))
+    return {name: np.array(row) for name, row in rows.items()}
 
 
 def found(scores: np.ndarray, member: np.ndarray) -> float:
@@ -88,8 +92,9 @@ def dropout_change(name: str = "location", count: int = 64, targets: int = TARGE
     """Claim 117: what dropout changes about LiRA's TPR at 1 % FPR, target by target."""
     plain, dropout = (recorded_references(name, recipe).references.models(slice(count + 1))
                       for recipe in ("plain", "dropout"))
-    both = [reached(lira, one, count, targets)[:, 1] for one in (dropout, plain)]
-    return mean_interval(both[0] - both[1])
+    masked, bare = (reached({"LiRA": lira}, one, count, targets)["LiRA"][:, 1]
+                    for one in (dropout, plain))
+    return mean_interval(masked - bare)
 
 
 def gap_attack(name: str, recipe: str = "dropout") -> np.ndarray:

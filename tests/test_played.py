@@ -51,11 +51,15 @@ def test_more_references_than_there_are_is_refused():
 
 def test_what_is_reached_is_asked_target_by_target():
     kept = planted(0, models=9, n=2_400, by_model=True).references
-    rows = reached(lira, kept, 4, targets=3)
-    for row, (logits, member, others) in zip(rows, turns(kept, 4, 3), strict=True):
-        scores = lira(logits, others)
-        assert row.tolist() == [auc(scores, member).value, tpr_at_fpr(scores, member, 0.01).value]
-    assert len({*rows[:, 0]}) == 3 and len(reached(lira, kept, 4)) == 8
+    attacks = {"LiRA": lira, "loss": lambda target, references: target}
+    rows = reached(attacks, kept, 4, targets=3)
+    assert [*rows] == ["LiRA", "loss"]
+    for name, attack in attacks.items():
+        for row, (logits, member, others) in zip(rows[name], turns(kept, 4, 3), strict=True):
+            scores = attack(logits, others)
+            assert row.tolist() == [auc(scores, member).value,
+                                    tpr_at_fpr(scores, member, 0.01).value]
+    assert len({*rows["LiRA"][:, 0]}) == 3 and len(reached(attacks, kept, 4)["loss"]) == 8
 
 
 def test_one_per_cent_of_few_is_not_resolved():
