@@ -21,7 +21,7 @@ book test: export JUPYTER_CONFIG_DIR = $(OURS)/jupyter
 book test: export JUPYTER_DATA_DIR = $(OURS)/jupyter
 book test: export JUPYTER_RUNTIME_DIR = $(OURS)/jupyter
 
-.PHONY: help book pdf test bench results references graph lab lock clean FORCE
+.PHONY: help book pdf test bench results references canaries graph lab lock clean FORCE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -32,6 +32,7 @@ help:
 	@echo "make bench   many models at once against one after the other; what an audit costs"
 	@echo "make results record the paper's experiments anew where stale (SET= RECIPE= SEED= ADOPT=1)"
 	@echo "make references  many models' logits of the same records, anew where stale (SET= RECIPE=)"
+	@echo "make canaries    models with canaries among their members, under five defenses"
 	@echo "make graph   which helper imports which"
 	@echo "make lab     open chapters and exercises in JupyterLab, in the folder lab, yours to change"
 	@echo "make lock    pin requirements.in anew"
@@ -42,7 +43,7 @@ $(error run make clean by itself)
 endif
 
 # EXECUTED, STARTERS, SOLVED, TESTED, COPIED: the pages by name; and what each chapter needs.
-ifneq ($(filter-out help bench results references graph lab lock clean,$(or $(MAKECMDGOALS),help)),)
+ifneq ($(filter-out help bench results references canaries graph lab lock clean,$(or $(MAKECMDGOALS),help)),)
 include _build/needs.mk
 endif
 
@@ -71,6 +72,9 @@ results: $(READY)
 references: $(READY)
 	$(PY) -m tools.references $(if $(SET),--set $(SET)) $(if $(RECIPE),--recipe $(RECIPE)) \
 		$(if $(DESIGN),--design $(DESIGN))
+
+canaries: $(READY)
+	$(PY) -m tools.canaries
 
 graph: $(READY)
 	@$(PY) tools/needs.py --graph
