@@ -21,7 +21,7 @@ book test: export JUPYTER_CONFIG_DIR = $(OURS)/jupyter
 book test: export JUPYTER_DATA_DIR = $(OURS)/jupyter
 book test: export JUPYTER_RUNTIME_DIR = $(OURS)/jupyter
 
-.PHONY: help book pdf test bench results references graph lab assignments grade lock clean FORCE
+.PHONY: help book pdf test bench results references canaries graph lab assignments grade lock clean FORCE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -29,9 +29,10 @@ help:
 	@echo "make book    execute the chapters and publish them to _build/html/index.html"
 	@echo "make test    the same, then run every test"
 	@echo "make pdf     the published book in one file, _build/ml-leaks.pdf (needs Chromium)"
-	@echo "make bench   many models at once against one after the other"
+	@echo "make bench   many models at once against one after the other; what an audit costs"
 	@echo "make results record the paper's experiments anew where stale (SET= RECIPE= SEED= ADOPT=1)"
 	@echo "make references  many models' logits of the same records, anew where stale (SET= RECIPE=)"
+	@echo "make canaries    models with canaries among their members, under five defenses"
 	@echo "make graph   which helper imports which"
 	@echo "make lab     open chapters and exercises in JupyterLab, in the folder lab, yours to change"
 	@echo "make assignments  graded assignments for students, made from COURSE_SEED=…"
@@ -44,7 +45,7 @@ $(error run make clean by itself)
 endif
 
 # EXECUTED, STARTERS, SOLVED, TESTED, COPIED: the pages by name; and what each chapter needs.
-ifneq ($(filter-out help bench results references graph lab assignments grade lock clean,$(or $(MAKECMDGOALS),help)),)
+ifneq ($(filter-out help bench results references canaries graph lab assignments grade lock clean,$(or $(MAKECMDGOALS),help)),)
 include _build/needs.mk
 endif
 
@@ -64,6 +65,7 @@ pdf: book
 
 bench: $(READY)
 	$(PY) -m benchmarks.many
+	$(PY) -m benchmarks.audit
 
 results: $(READY)
 	$(PY) -m tools.record $(if $(SET),--set $(SET)) $(if $(RECIPE),--recipe $(RECIPE)) \
@@ -72,6 +74,9 @@ results: $(READY)
 references: $(READY)
 	$(PY) -m tools.references $(if $(SET),--set $(SET)) $(if $(RECIPE),--recipe $(RECIPE)) \
 		$(if $(DESIGN),--design $(DESIGN))
+
+canaries: $(READY)
+	$(PY) -m tools.canaries
 
 graph: $(READY)
 	@$(PY) tools/needs.py --graph
@@ -148,7 +153,7 @@ _build/status.md: $(EXECUTED) $(SOLVED) _build/needs.mk tools/status.py tools/le
 _build/claims.json: $(EXECUTED) _build/needs.mk tools/scoreboard.py $(READY)
 	$(PY) -m tools.scoreboard collect _build/source > $@
 
-_build/scoreboard.md: _build/claims.json mlleaks_helpers/claims.toml tools/scoreboard.py
+_build/scoreboard.md: _build/claims.json $(wildcard mlleaks_helpers/claims*.toml) tools/scoreboard.py
 	$(PY) -m tools.scoreboard page $< > $@
 
 _build/preregistration.md: _build/claims.json $(wildcard mlleaks_helpers/claims*.toml) \

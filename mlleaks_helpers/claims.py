@@ -1,89 +1,24 @@
-"""What the paper claims, in one table, and `check`: our number beside the paper's.
+"""`check`: our number beside the one of the paper that makes a claim, with a verdict.
 
-The table is `claims.toml`. A chapter checks a claim in a visible cell. The verdict is the cell's
-output, so the published page, `_build/claims.json` and the scoreboard all come from the same
+What is claimed stands in `claimed`. A chapter checks a claim in a visible cell. The verdict is the
+cell's output, so the published page, `_build/claims.json` and the scoreboard all come from the same
 executed notebook.
 """
 
-import datetime
 import math
 import re
-import sys
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from html import escape
-from pathlib import Path
 
 from scipy import stats
 
 from mlleaks_helpers.bar import drawn_bar, sign
+from mlleaks_helpers.claimed import CLAIMS, GROUPS, Claim, of_group, printable
 from mlleaks_helpers.interval import Interval
 
 MIME = "application/vnd.mlleaks.verdict+json"
 MOST = 100  # repetitions that a verdict still counts
-
-TABLE = tomllib.loads(Path(__file__).with_name("claims.toml").read_text(encoding="utf-8"))
-
-
-@dataclass(frozen=True)
-class Step:
-    """What was fixed for a claim on one day: the number, its band, why, and the verdict `before`.
-
-    `before` is what the rule that the step replaced said of what was measured by then.
-    """
-
-    date: datetime.date
-    statistic: str
-    low: float = -math.inf
-    high: float = math.inf
-    reason: str = ""
-    before: str = ""
-
-    @property
-    def band(self) -> str:
-        return _band(self.low, self.high)
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One testable claim of ML-Leaks.
-
-    `statistic` says which number is compared with the band `low` … `high`, whose ends may be open
-    (infinite); precision (P) and recall (R) are class-averaged unless it says otherwise.
-    `differs` gives, for a data set, the reason why the number is known to lie outside the band on
-    it in this book. `counted` is what narrows the interval; `arithmetic` says why a claim cannot
-    fail; `history` goes from the band before any recording to today's; `number` is the paper's.
-    """
-
-    id: int
-    text: str
-    section: str
-    paper: str
-    statistic: str
-    low: float = -math.inf
-    high: float = math.inf
-    differs: dict[str, str] = field(default_factory=dict)
-    counted: str = "seeds"
-    arithmetic: str = ""
-    history: tuple[Step, ...] = ()
-    number: float | None = None
-
-    @property
-    def band(self) -> str:
-        return _band(self.low, self.high)
-
-    def __str__(self):
-        return _printable(repr(self))
-
-
-def _claim(reason, history=None, **row) -> Claim:
-    today = {name: row[name] for name in ("low", "high") if name in row}
-    first = {"date": TABLE["first"]["date"], "statistic": row["statistic"], "reason": reason}
-    return Claim(**row, history=tuple(Step(**first | step) for step in history or [today]))
-
-
-CLAIMS = {row["id"]: _claim(**row) for row in TABLE["claim"]}
 
 
 def combined(verdicts: Iterable[str]) -> str:
@@ -166,10 +101,11 @@ class Verdict:
         """What the box says, line by line."""
         c = self.claim
         each = "; ".join(f"{name} {part}, {self.of_each[name]}" for name, part in self.each.items())
-        rows = {"paper": f"{c.paper} ({c.section})",
+        rows = {"paper": f"{c.paper} ({c.source})",
                 "here": f"{c.statistic} {self.measured} on {self.data}",
                 "each": each,
                 "band": c.band,
+                "known before": c.seen,
                 "why": self.why,
                 "would decide": self.needs}
         return {name: text for name, text in rows.items() if text}
@@ -178,7 +114,7 @@ class Verdict:
         c, m = self.claim, self.measured
         each = [[name, part.value, part.low, part.high, self.of_each[name]]
                 for name, part in self.each.items()]
-        return {"id": c.id, "claim": c.text, "section": c.section, "paper": c.paper,
+        return {"id": c.id, "claim": c.text, "group": c.group, "source": c.source, "paper": c.paper,
                 "measured": m.value, "low": m.low, "high": m.high, "data": self.data,
                 "each": each, "seeds": self.seeds, "stand_in": self.stand_in,
                 "verdict": self.verdict, "why": self.why, "needs": self.needs}
@@ -186,7 +122,7 @@ class Verdict:
     def __str__(self):
         rows = ". ".join(f"{name.capitalize()}: {text.rstrip('.')}"
                          for name, text in self.rows().items())
-        return _printable(f"{self.title}: {self.claim.text}. {rows}.")
+        return printable(f"{self.title}: {self.claim.text}. {rows}.")
 
     __repr__ = __str__
 
@@ -233,20 +169,6 @@ def _repetitions(claim: Claim, measured: Interval, n: int) -> int | None:
                         for distance, wide in _crossed(claim, measured))), None)
 
 
-def _printable(text: str) -> str:
-    """`text` with question marks for what the terminal, or the file in its place, cannot show."""
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    return text.encode(encoding, "replace").decode(encoding)
-
-
-def _band(low: float, high: float) -> str:
-    if low == -math.inf:
-        return f"at most {high:g}"
-    if high == math.inf:
-        return f"at least {low:g}"
-    return f"{low:g} to {high:g}"
-
-
 def check(claim_id: int, measured: Interval, *, data: str, each: dict[str, Interval] | None = None,
           seeds: int | None = None, stand_in: bool = False) -> Verdict:
     """Put `measured` beside the paper's number, as a box; fail when the claim stops holding.
@@ -262,7 +184,9 @@ def check(claim_id: int, measured: Interval, *, data: str, each: dict[str, Inter
     that arithmetic settles, and arguments of another kind.
     """
     if claim_id not in CLAIMS:
-        raise ValueError(f"claim_id must be one of 1 … {max(CLAIMS)}, got {claim_id}")
+        known = [[claim.id for claim in of_group(group)] for group in GROUPS]
+        ranges = " and ".join(f"{min(ids)} … {max(ids)}" for ids in known)
+        raise ValueError(f"claim_id must be one of {ranges}, got {claim_id}")
     if CLAIMS[claim_id].arithmetic:
         raise ValueError(f"claim_id must be a claim that can fail, got {claim_id}, which is not "
                          f"judged: {CLAIMS[claim_id].arithmetic}")

@@ -7,26 +7,40 @@ import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
 from mlleaks_helpers import validate
+from mlleaks_helpers.attacks.lira import shrunk_variance
 from mlleaks_helpers.attacks.population import finite
 from mlleaks_helpers.attacks.references import References
 from mlleaks_helpers.observation import as_numbers
 
+LEAST_MODELS = {"shrunk": 1, "own": 2}
 
-def exposure(references: References) -> np.ndarray:
+def exposure(references: References, *, variance: str = "shrunk") -> np.ndarray:
     """How far apart the models with a record and those without it answer, (n,).
 
     |mean with − mean without| / (their standard deviations together), of the logits (Carlini et
-    al. 2022, Section VII-B). Raises ValueError for a record that fewer than two models have or
-    fewer than two have not.
+    al. 2022, Section VII-B).
+
+    variance  each record's "own", as there; or "shrunk" towards that of all records, as `lira`
+              has it: with few models a tiny one is mostly luck
+
+    Raises ValueError for an unknown `variance`, and for a record that too few models have, or
+    too few have not: two each for its own variance, or else one.
     """
+    if variance not in LEAST_MODELS:
+        raise ValueError(f"variance is {variance!r}: known are {', '.join(LEAST_MODELS)}")
     inside, outside = references.moments(True), references.moments(False)
-    fewest = np.minimum(inside.count, outside.count)
-    if fewest.min() < 2:
-        raise ValueError(f"record {np.argmin(fewest)} is in {inside.count[np.argmin(fewest)]} of "
-                         f"{len(references)} references: at least two must have been trained on it "
-                         "and two not")
-    spread = sum(np.sqrt(side.squares / (side.count - 1)) for side in (inside, outside))
+    fewest, least = np.minimum(inside.count, outside.count), LEAST_MODELS[variance]
+    if fewest.min() < least:
+        record = np.argmin(fewest)
+        raise ValueError(f"record {record} is in {inside.count[record]} of {len(references)} "
+                         f"references: at least {least} must have been trained on it, and {least} "
+                         "not")
+    spread = sum(np.sqrt(_variance(side, variance)) for side in (inside, outside))
     return np.abs(inside.mean - outside.mean) / np.maximum(spread, 1e-6)
+
+
+def _variance(side, variance):
+    return shrunk_variance(side)[0] if variance == "shrunk" else side.squares / (side.count - 1)
 
 
 def unrest(losses: np.ndarray) -> np.ndarray:

@@ -32,7 +32,7 @@ def test_one_reference_is_enough():
 
 @pytest.mark.parametrize("attack", [
     calibrated,
-    lambda target, references: proxies(target, references, planted(0).references),
+    lambda target, references: proxies(target, references, planted(0, models=3).references),
     lambda target, references: LearnedCalibration().fit(
         planted(0, models=2, n=50, by_model=True).references).score_samples(target, references),
 ])
@@ -72,7 +72,7 @@ def slow_proxies(target, references, own, near):
 @pytest.mark.parametrize("near", [2, 7, 20])
 def test_stand_ins_are_those_next_to_the_record(near):
     """The density among them by a loop; among strangers all have one width and mean 0."""
-    own = planted(0, models=5, n=20).references
+    own = planted(0, models=4, n=20).references
     logits = np.tile(np.linspace(-20, 20, 30), (4, 1)) + np.array([[-1.0], [1], [1], [-1]])
     references = References(logits, np.zeros((4, 30), bool))
     target = logits.mean(axis=0) + 1
@@ -119,7 +119,14 @@ def test_a_hundred_stand_in_by_default():
 ])
 def test_stand_ins_must_be_some_of_hers(near, message):
     with pytest.raises(ValueError, match=message):
-        proxies([1.0], References([[1.0]], [[False]]), planted(0).references, near=near)
+        proxies([1.0], References([[1.0]] * 16, [[False]] * 16), planted(0).references, near=near)
+
+
+@pytest.mark.parametrize("models", [5, 7, 1])
+def test_her_own_records_are_told_by_the_same_models(models):
+    one = planted(1, models=6, n=50, strict=True)
+    with pytest.raises(ValueError, match=f"own must be .* 6 models, got {models}"):
+        proxies(one.target, one.references, planted(2, models=models, n=150).references)
 
 
 def hardness(seed, *, strict=False, models=16, n=2_000):
@@ -209,7 +216,7 @@ def test_it_learns_from_each_of_her_models_in_turn():
 
 
 def test_sixteen_models_are_enough_to_learn_from():
-    own = planted(0, models=40, n=40).references
+    own = planted(0, models=40, n=40, by_model=True).references
     kept = LearnedCalibration().fit(own)
     silent = References(np.where(np.arange(40)[:, None] < PLAYERS, own.logits,
                                  own.logits.mean(axis=0)), own.included)
@@ -252,12 +259,23 @@ def test_before_fit_it_knows_nothing():
         LearnedCalibration().score_samples([1.0], References([[1.0]], [[False]]))
 
 
+@pytest.mark.parametrize("models, share", [(4, 2), (8, 4), (8, 2)])
+def test_her_models_must_have_drawn_their_records_on_their_own(models, share):
+    rng = np.random.default_rng(0)
+    included = rng.permuted(np.arange(models)[:, None] < np.full(300, share), axis=0)
+    with pytest.raises(ValueError, match=f"own has every record in exactly {share} of {models}"):
+        LearnedCalibration().fit(References(rng.normal(size=included.shape), included))
+    included[0, 0] ^= True
+    LearnedCalibration().fit(References(rng.normal(size=included.shape), included))
+
+
 # ---------------------------------------------------------------- strangers
 
 
 @pytest.mark.parametrize("attack", ["calibrated", "proxies", "learned"])
 def test_there_is_nothing_to_find_among_strangers(attack):
-    one, own = planted(3, models=6, n=20_000, delta=0, strict=True), planted(4, n=400).references
+    one = planted(3, models=6, n=20_000, delta=0, strict=True)
+    own = planted(4, models=6, n=400, by_model=True).references
     scores = {
         "calibrated": lambda: calibrated(one.target, one.references),
         "proxies": lambda: proxies(one.target, one.references, own),
@@ -270,4 +288,4 @@ def test_ragged_references_will_do():
     references, target = ragged()
     some = references.records(np.arange(5))
     assert np.isfinite(calibrated(target[:5], some)).all()
-    assert np.isfinite(proxies(target[:5], some, planted(0).references)).all()
+    assert np.isfinite(proxies(target[:5], some, planted(0, models=7).references)).all()

@@ -14,7 +14,8 @@ import pytest
 from scipy import stats
 
 from mlleaks_helpers.bar import WIDE
-from mlleaks_helpers.claims import CLAIMS, TABLE, Claim, Verdict, anchor, check, combined
+from mlleaks_helpers.claimed import CLAIMS, LATER, ML_LEAKS, SINCE, TABLE, Claim, of_group
+from mlleaks_helpers.claims import Verdict, anchor, check, combined
 from mlleaks_helpers.interval import Interval, mean_interval
 
 BAND = Claim(41, "A claim", "III", "R .85", "R", 0.8, 0.9)
@@ -33,12 +34,44 @@ def band(monkeypatch):
     monkeypatch.setitem(CLAIMS, 41, known)
 
 
-def test_every_claim_of_the_paper_has_one_row():
-    assert list(CLAIMS) == list(range(1, len(CLAIMS) + 1))
-    assert len(CLAIMS) >= 40
+def test_every_claim_has_one_row_in_its_group():
+    assert [claim.id for claim in of_group(ML_LEAKS)] == list(range(1, 42))
+    assert [claim.id for claim in of_group(SINCE)] == list(range(101, 118))
+    assert len(CLAIMS) == 41 + 17
     for claim in CLAIMS.values():
         assert claim.low < claim.high
-        assert claim.text and claim.section and claim.paper and claim.statistic
+        assert claim.text and claim.source and claim.paper and claim.statistic
+
+
+def test_claims_since_are_read_as_their_table_has_them():
+    for row, claim in zip(LATER["claim"], of_group(SINCE), strict=True):
+        assert row.items() <= vars(claim).items()
+        assert claim.low == row.get("low", -math.inf) and claim.high == row.get("high", math.inf)
+        assert [vars(step) for step in claim.history] == [
+            {"date": date(2026, 11, 26), "statistic": claim.statistic, "low": claim.low,
+             "high": claim.high, "reason": "", "before": ""}]
+
+
+def test_the_bands_of_claims_since_are_those_of_the_first_day():
+    """Read once from the commit that wrote them: the table cannot drift."""
+    assert {claim.id: (claim.low, claim.high) for claim in of_group(SINCE)} == {
+        id: (low, math.inf) for id, low in zip(
+            range(101, 118), [5, 0, 0, -.02, -.02, 0, 2, -.02, -.05, .1, -.01, 0, .52, .5, 0, 2,
+                              -.1], strict=True)} | {115: (-math.inf, .7)}
+
+
+def test_a_claim_since_is_judged_like_the_others(monkeypatch):
+    got = check(102, Interval(0.1, 0.05, 0.15), data="location", seeds=8)
+    assert got.verdict == "holds" and got.entry()["group"] == "since"
+    assert got.entry()["source"] == CLAIMS[102].source == "Carlini et al. 2022, Section VI"
+    assert f"Known before: {CLAIMS[102].seen}" in str(got)
+    assert "<dt>known before</dt>" in got._repr_mimebundle_()["text/html"]
+    assert check(1, Interval(0, 0, 0), data="made up").entry()["group"] == "ML-Leaks"
+    outside = Interval(-0.1, -0.15, -0.05)
+    with pytest.raises(AssertionError, match="Claim 102, not here"):
+        check(102, outside, data="made up")
+    monkeypatch.setitem(CLAIMS, 102, replace(CLAIMS[102], differs={"made up": "Few models."}))
+    assert "Few models." in str(check(102, outside, data="made up"))
 
 
 def test_the_interval_decides():
@@ -146,7 +179,8 @@ def test_without_seeds_it_is_said_how_narrow_the_interval_must_be():
 
 
 def test_what_is_counted_is_named():
-    assert {claim.id: claim.counted for claim in CLAIMS.values() if claim.counted != "seeds"} == {
+    counted = {claim.id: claim.counted for claim in of_group(ML_LEAKS)}
+    assert {id: what for id, what in counted.items() if what != "seeds"} == {
         21: "shadows", 27: "targets"}
     got = check(21, Interval(0.5, 0.3, 0.7), data="made up", seeds=7)
     assert got.needs.endswith("shadows in place of 7")
@@ -169,7 +203,8 @@ def test_the_entry_says_what_the_box_says(band):
     got = check(41, Interval(0.79, 0.7, 0.85), data="known", seeds=3)
     entry = got.entry()
     assert entry == {
-        "id": 41, "claim": "A claim", "section": "III", "paper": "R .85", "measured": 0.79,
+        "id": 41, "claim": "A claim", "group": "ML-Leaks", "source": "III", "paper": "R .85",
+        "measured": 0.79,
         "low": 0.7, "high": 0.85, "data": "known", "each": [], "seeds": 3, "stand_in": False,
         "verdict": "undecided", "why": "Fewer records.", "needs": got.needs}
     assert json.loads(json.dumps(entry)) == entry
@@ -287,8 +322,10 @@ def test_no_excuse_is_left_from_data_that_no_chapter_checks():
 
 
 def test_an_unknown_claim_is_named():
-    with pytest.raises(ValueError, match=r"claim_id must be one of 1 … .*, got 99"):
-        check(99, Interval(0, 0, 0), data="made up")
+    for unknown in (0, 42, 99, 100, 118):
+        with pytest.raises(ValueError, match="claim_id must be one of 1 … 41 and 101 … 117, got "
+                                             f"{unknown}$"):
+            check(unknown, Interval(0, 0, 0), data="made up")
 
 
 def test_what_cannot_fail_is_not_judged():
@@ -310,7 +347,7 @@ def test_arguments_of_another_kind_are_refused(given, message):
 
 
 def test_the_history_ends_with_todays_band():
-    for claim in CLAIMS.values():
+    for claim in of_group(ML_LEAKS):
         first, last = claim.history[0], claim.history[-1]
         assert (last.statistic, last.low, last.high) == (claim.statistic, claim.low, claim.high)
         assert first.date == date(2026, 11, 23) and not first.before
@@ -331,7 +368,8 @@ def test_every_change_after_the_recordings_says_what_the_rule_before_it_gave():
 
 def test_the_bands_at_first_are_those_of_the_first_commit():
     """Read once from 8a1fe85, ends that no value can pass left out: the table cannot drift."""
-    first = {claim.id: (claim.history[0].low, claim.history[0].high) for claim in CLAIMS.values()}
+    first = {claim.id: (claim.history[0].low, claim.history[0].high)
+             for claim in of_group(ML_LEAKS)}
     least, most = -math.inf, math.inf
     assert list(first.values()) == [
         (-.03, .03), (-.03, .03), (.9, most), (.84, .92), (.8, most), (.44, .56), (.7, most),

@@ -9,6 +9,7 @@ from made_up import planted
 from scipy import stats
 
 from mlleaks_helpers.attacks import References, lira
+from mlleaks_helpers.attacks.lira import shrunk_variance
 from mlleaks_helpers.exposed import exposure, overlap, shapley, unrest
 
 # ---------------------------------------------------------------- exposure
@@ -19,28 +20,74 @@ def test_exposure_by_hand():
     logits = np.array([[4.0, 8, -1, 0, 1], [-4, -8, 1, 0, -1], [2, 2, 5, 5, 5]]).T
     included = np.repeat([[True], [False]], [2, 3], axis=0).repeat(3, axis=1)
     expected = 6 / (np.sqrt(8) + 1)
-    got = exposure(References(logits, included))
+    got = exposure(References(logits, included), variance="own")
     np.testing.assert_allclose(got, [expected, expected, 3 / 1e-6])
 
 
-def test_the_exposed_are_those_whom_an_attack_finds():
+@pytest.mark.parametrize("variance", ["shrunk", "own"])
+def test_the_exposed_are_those_whom_an_attack_finds(variance):
     """A gain of 4 for some records, of 0 for the others."""
     one = planted(0, models=64, n=400, delta=0)
     gain = np.where(np.arange(400) < 40, 4.0, 0)
     references = References(one.references.logits + gain * one.references.included,
                             one.references.included)
-    told = exposure(references)
+    told = exposure(references, variance=variance)
     assert told[:40].min() > told[40:].max()
     assert told[:40].mean() == pytest.approx(4 / 2, rel=0.1)
     lead = np.abs(lira(one.target + gain * one.member, references))
     assert stats.spearmanr(told, lead).statistic > 0.3
 
 
-@pytest.mark.parametrize("inside", [0, 1, 4, 5])
-def test_two_must_have_a_record_and_two_not(inside):
+def test_by_default_each_side_has_its_shrunk_variance():
+    """Slowly, a record at a time; models with it spread less than those without."""
+    one = planted(3, models=12, n=60).references
+    enough = (one.included.sum(axis=0) > 1) & (one.included.sum(axis=0) < 11)
+    logits, included = one.logits[:, enough], one.included[:, enough]
+    logits = np.where(included, logits / 3, logits)
+    both = References(logits, included)
+    spread = {side: np.sqrt(shrunk_variance(both.moments(side))[0]) for side in (True, False)}
+    expected = [abs(column[inside].mean() - column[~inside].mean())
+                / (spread[True][k] + spread[False][k])
+                for k, (column, inside) in enumerate(zip(logits.T, included.T, strict=True))]
+    np.testing.assert_allclose(exposure(both), expected)
+    np.testing.assert_array_equal(exposure(both), exposure(both, variance="shrunk"))
+    assert np.abs(exposure(both) - exposure(both, variance="own")).min() > 0
+
+
+def test_two_halves_agree_better_with_shrunk_variances():
+    """All records have one variance and gains of their own; eight models a half."""
+    rng = np.random.default_rng(1)
+    included = np.argsort(rng.random((16, 500)), axis=0) % 2 == 0
+    logits = rng.normal(size=(16, 500)) + included * rng.gamma(2, 1, 500)
+    halves = [References(logits[half], included[half]).records(
+        (included[half].sum(axis=0) > 1) & (included[~half].sum(axis=0) > 1)
+        & (included[half].sum(axis=0) < 7) & (included[~half].sum(axis=0) < 7))
+        for half in (np.arange(16) < 8, np.arange(16) >= 8)]
+    agreed = {variance: overlap(*(exposure(half, variance=variance) for half in halves))
+              for variance in ("shrunk", "own")}
+    assert agreed["shrunk"] > agreed["own"] + 0.1
+
+
+@pytest.mark.parametrize("variance, inside, least", [
+    ("own", 0, 2), ("own", 1, 2), ("own", 4, 2), ("own", 5, 2), ("shrunk", 0, 1), ("shrunk", 5, 1),
+])
+def test_enough_models_must_have_a_record_and_enough_not(variance, inside, least):
     included = np.column_stack([np.arange(5) < 2, np.arange(5) < inside])
-    with pytest.raises(ValueError, match=f"record 1 is in {inside} of 5 references: at least two"):
-        exposure(References(np.zeros((5, 2)), included))
+    with pytest.raises(ValueError, match=f"record 1 is in {inside} of 5 references: at least "
+                                         f"{least} must have been trained on it, and {least} not"):
+        exposure(References(np.zeros((5, 2)), included), variance=variance)
+
+
+@pytest.mark.parametrize("inside", [1, 4])
+def test_one_with_it_and_one_without_are_enough_where_the_variance_is_shrunk(inside):
+    included = np.column_stack([np.arange(5) < 2, np.arange(5) < inside])
+    logits = np.random.default_rng(0).normal(size=(5, 2))
+    assert np.isfinite(exposure(References(logits, included))).all()
+
+
+def test_an_unknown_variance_is_refused():
+    with pytest.raises(ValueError, match="variance is 'one': known are shrunk, own"):
+        exposure(planted(0).references, variance="one")
 
 
 # ---------------------------------------------------------------- unrest

@@ -207,7 +207,7 @@ def test_there_is_nothing_to_find_among_strangers(variance, online):
 
 
 def test_a_rehearsal_says_how_many_will_be_found():
-    one = planted(5, models=17, n=2_000)
+    one = planted(5, models=17, n=2_000, by_model=True)
     rehearsed = auc(*rehearse(lira, one.references, players=4)).value
     played = auc(lira(one.target, one.references.models(slice(1, None))), one.member)
     assert played.low < rehearsed < played.high

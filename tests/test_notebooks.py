@@ -92,7 +92,7 @@ def test_form_of_a_page_of_evidence(path):
 
 
 def test_evidence_has_a_page_for_each_section():
-    assert [path.stem.split("_")[1] for path in EVIDENCE] == ["1", "2", "3", "4", "5"]
+    assert [path.stem.split("_")[1] for path in EVIDENCE] == ["1", "2", "3", "4", "5", "6"]
 
 
 KERNEL = {"name": "python3", "display_name": "Python 3"}

@@ -19,7 +19,7 @@ print(mlleaks_helpers.__file__)
 for module in pkgutil.walk_packages(mlleaks_helpers.__path__, "mlleaks_helpers."):
     if not module.name.startswith("mlleaks_helpers.models"):
         importlib.import_module(module.name)
-from mlleaks_helpers.claims import CLAIMS
+from mlleaks_helpers.claimed import CLAIMS
 from mlleaks_helpers.recorded import recorded
 print(len(recorded("location").target), len(CLAIMS))
 """

@@ -5,9 +5,8 @@ from datetime import date
 
 import pytest
 
-from mlleaks_helpers.claims import CLAIMS, TABLE, Claim, Step
+from mlleaks_helpers.claimed import CLAIMS, ML_LEAKS, SINCE, TABLE, Claim, Step, of_group
 from tools.preregistration import (
-    SINCE,
     bands,
     change,
     changes,
@@ -20,8 +19,8 @@ from tools.preregistration import (
 from tools.scoreboard import Board
 
 
-def entry(stand_in=False, sets=0):
-    return {"id": 1, "stand_in": stand_in, "each": [["a", 0, 0, 0, "holds"]] * sets}
+def entry(stand_in=False, sets=0, id=1):
+    return {"id": id, "stand_in": stand_in, "each": [["a", 0, 0, 0, "holds"]] * sets}
 
 
 def test_it_says_how_many_bands_stood_before_the_recordings():
@@ -38,9 +37,9 @@ def test_a_band_changed_twice_is_lost_once(monkeypatch):
     def claim(number, *steps):
         return Claim(number, "A claim", "III", "R", "R", history=tuple(
             Step(date(2026, 11, day), "R", low) for day, low in steps))
-    table = {1: claim(1, (23, 0), (24, .1), (25, .2)), 2: claim(2, (23, 0), (25, 0)),
-             3: claim(3, (23, 0))}
-    monkeypatch.setattr("tools.preregistration.CLAIMS", table)
+    table = [claim(1, (23, 0), (24, .1), (25, .2)), claim(2, (23, 0), (25, 0)),
+             claim(3, (23, 0))]
+    monkeypatch.setattr("tools.preregistration.of_group", lambda group: table)
     said = counts()
     assert said.count("changed for 1: 2 of 3 still stood") == 2
     assert "For 2 the band stayed" in said
@@ -67,7 +66,7 @@ def test_every_change_and_every_rule_stands_under_its_day():
     days = dict(re.findall(r"### (\d+) November 2026\n\n(.*?)(?=\n\n###|\Z)", changes(), re.DOTALL))
     assert [*days] == ["24", "25", "26"]
     for day, words in days.items():
-        steps = {claim.id: step for claim in CLAIMS.values() for step in claim.history[1:]
+        steps = {claim.id: step for claim in of_group(ML_LEAKS) for step in claim.history[1:]
                  if step.date.day == int(day)}
         assert set(map(int, re.findall(r">Claim (\d+)<", words))) == set(steps)
         assert all(step.reason in words and step.before in words for step in steps.values())
@@ -79,7 +78,7 @@ def test_every_change_and_every_rule_stands_under_its_day():
 
 
 def test_the_misses_to_expect_are_computed():
-    said = misses(Board([entry(), entry(), entry(sets=5), entry(stand_in=True),
+    said = misses(Board([entry(), entry(), entry(sets=5), entry(stand_in=True), entry(id=101),
                          entry(stand_in=True, sets=3)]))
     assert "The 3 verdicts on the paper's own sets rest on 7 such intervals" in said
     assert "so about 0.3 of them miss" in said or "so about 0.4 of them miss" in said
@@ -89,8 +88,8 @@ def test_the_misses_to_expect_are_computed():
 
 def test_all_bands_are_listed_with_date_and_reason():
     rows = [line.strip("|").split(" | ") for line in bands().splitlines()[2:]]
-    assert len(rows) == len(CLAIMS)
-    for (name, statistic, band, day, why), claim in zip(rows, CLAIMS.values(), strict=True):
+    assert len(rows) == 41
+    for (name, statistic, band, day, why), claim in zip(rows, of_group(ML_LEAKS), strict=True):
         assert name.strip() == f"{claim.id} {claim.text}"
         assert (statistic, band) == (claim.statistic, claim.band)
         changed = {11: 25, 20: 25, 22: 24, 25: 25, 27: 25, 29: 25, 37: 24, 39: 25, 40: 24}
@@ -110,11 +109,12 @@ def test_changes_come_before_everything_else(tmp_path, capsys):
 
 
 def test_the_claims_of_later_papers_stand_with_their_bands():
-    said = since()
-    assert f"These {len(SINCE['claim'])} bands were written on 26 November 2026" in said
-    assert len({claim["id"] for claim in SINCE["claim"]} - CLAIMS.keys()) == len(SINCE["claim"])
-    for claim in SINCE["claim"]:
-        row, = [line for line in said.splitlines() if line.startswith(f"| {claim['id']} ")]
-        assert all(claim[part] in row for part in ("text", "source", "paper", "statistic", "seen"))
-        ends = [f"{claim[end]:g}" for end in ("low", "high") if end in claim]
-        assert ends and all(end.replace("-", "−") in row.replace("-", "−") for end in ends)
+    said = since(Board([entry(), entry(id=101, sets=3), entry(id=102, stand_in=True)], SINCE))
+    assert "These 17 bands were written on 26 November 2026" in said
+    assert "they rest on 4 intervals, of which about 0.2 miss" in said
+    assert said in preregistration([entry(), entry(id=101, sets=3), entry(id=102, stand_in=True)])
+    for claim in of_group(SINCE):
+        row, = [line for line in said.splitlines() if f">{claim.id}</a> " in line]
+        assert f"#claim-{claim.id}" in row and claim.band in row
+        assert all(part in row for part in (claim.text, claim.source, claim.paper, claim.statistic,
+                                            claim.seen or "nothing"))

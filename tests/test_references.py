@@ -1,5 +1,8 @@
 """What many models say of the same records, against loops; rehearsals and their thresholds."""
 
+import tracemalloc
+from functools import partial
+
 import numpy as np
 import pytest
 from made_up import leaky, planted, ragged
@@ -9,12 +12,14 @@ from mlleaks_helpers.attacks import (
     References,
     calibrated,
     lira,
+    log_ratio,
     logit,
     references,
     rehearse,
     threshold_for,
 )
 from mlleaks_helpers.attacks.references import as_target
+from mlleaks_helpers.metrics import auc
 
 LOGITS = np.array([[1.0, 2, 3], [4, 5, 7]])
 INCLUDED = np.array([[True, False, True], [True, False, False]])
@@ -155,7 +160,7 @@ def test_answers_that_make_no_references_are_refused(change, message):
 
 @pytest.mark.parametrize("players, played", [(1, 1), (3, 3), (6, 6), (99, 6)])
 def test_a_rehearsal_is_a_loop_over_the_players(players, played):
-    kept = planted(0, models=6, n=30).references
+    kept = planted(0, models=6, n=30, by_model=True).references
     scores, member = rehearse(lira, kept, players=players)
     assert scores.shape == member.shape == (played * 30,)
     for k in range(played):
@@ -165,7 +170,7 @@ def test_a_rehearsal_is_a_loop_over_the_players(players, played):
 
 
 def test_eight_play_by_default():
-    assert len(rehearse(calibrated, planted(0, models=12, n=10).references)[0]) == 80
+    assert len(rehearse(calibrated, planted(0, models=12, n=10, by_model=True).references)[0]) == 80
 
 
 @pytest.mark.parametrize("models, players, message", [
@@ -178,10 +183,82 @@ def test_a_rehearsal_needs_players(models, players, message):
         rehearse(lira, planted(0, models=models, n=10).references, players=players)
 
 
+# ---------------------------------------------------------------- balanced designs
+
+
+def noise(seed, models, n=4_000):
+    """Every record in exactly half of the models, and nothing to be found out."""
+    rng = np.random.default_rng(seed)
+    included = rng.permuted(np.arange(models)[:, None] < np.full(n, models // 2), axis=0)
+    return References(rng.normal(size=(models, n)) + rng.normal(0, 2, n), included)
+
+
+def areas(attack, models, seeds=4):
+    """The AUC of an attack on noise, model 0 of a balanced design being the target."""
+    played = (noise(seed, models).without(0) for seed in range(seeds))
+    return np.mean([auc(attack(target, others), member).value for target, member, others in played])
+
+
+def test_where_every_record_is_in_half_of_the_models_counting_tells():
+    assert areas(lambda _, others: -others.included.sum(axis=0), 16) == 1
+
+
+@pytest.mark.parametrize("attack", [
+    calibrated, log_ratio, partial(lira, online=False),
+    partial(lira, online=False, variance="one"), partial(lira, online=False, variance="own")])
+@pytest.mark.parametrize("models", [4, 8, 16])
+def test_what_compares_with_models_without_a_record_does_not_count(attack, models):
+    assert areas(attack, models) == pytest.approx(0.5, abs=0.02)
+
+
+@pytest.mark.parametrize("models", [8, 16])
+@pytest.mark.parametrize("variance", ["one", "own", "shrunk"])
+def test_a_ratio_of_both_sides_gains_nothing_from_a_balanced_design(variance, models):
+    """The smaller side knows less: it is a member's own, and is believed less."""
+    assert 0.4 < areas(partial(lira, variance=variance), models) < 0.505
+
+
+def test_with_four_balanced_models_own_variances_are_right_for_no_reason():
+    assert areas(partial(lira, variance="own"), 4) > 0.6
+
+
+@pytest.mark.parametrize("included, balanced", [
+    ([[1, 0, 1], [0, 1, 0]], True), ([[1, 0, 1], [0, 1, 1]], False),
+    ([[0, 0, 0], [0, 0, 0]], False), ([[1, 1, 1], [1, 1, 1]], False), ([[1], [0]], False)])
+def test_a_balanced_design_is_known(included, balanced):
+    included = np.array(included, bool)
+    assert References(np.zeros(included.shape), included).balanced is balanced
+
+
+def test_a_rehearsal_warns_of_a_balanced_design(recwarn):
+    rehearse(lira, planted(0, models=6, n=30, by_model=True).references)
+    rehearse(calibrated, planted(0, models=6, n=30, strict=True).references)
+    assert not recwarn
+    with pytest.warns(UserWarning, match="references have every record in exactly 3 of 6 models"):
+        rehearse(lira, noise(0, 6, n=30))
+
+
+def test_moments_are_reckoned_once_and_kept_as_they_are():
+    kept = planted(0, models=5, n=20).references
+    assert kept.moments(True) is kept.moments(True) is not kept.moments(False)
+    for array in kept.moments(True):
+        with pytest.raises(ValueError, match="read-only"):
+            array[...] = 0
+
+
+def test_moments_need_little_room():
+    kept = noise(0, 64, n=5_000)
+    tracemalloc.start()
+    kept.moments(True)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < kept.logits.nbytes / 4
+
+
 @pytest.mark.parametrize("rate", [0.01, 0.1])
 def test_the_threshold_of_a_rehearsal_keeps_its_rate_on_the_target(rate):
     """And finds nearly as many as the law lets be found, Phi(2 - z)."""
-    one = planted(0, models=33, n=4_000)
+    one = planted(0, models=33, n=4_000, by_model=True)
     threshold = threshold_for(rate, *rehearse(lira, one.references, players=2))
     called = lira(one.target, one.references.models(slice(1, None))) >= threshold
     assert called[~one.member].mean() == pytest.approx(rate, rel=0.35)

@@ -6,7 +6,8 @@ from html import unescape
 
 import pytest
 
-from mlleaks_helpers.claims import CLAIMS, MIME, Verdict, anchor
+from mlleaks_helpers.claimed import CLAIMS, ML_LEAKS, SINCE, of_group
+from mlleaks_helpers.claims import MIME, Verdict, anchor
 from mlleaks_helpers.interval import Interval
 from tools.scoreboard import (
     MEANING,
@@ -22,6 +23,7 @@ from tools.scoreboard import (
     row,
     scoreboard,
     summary,
+    undecided,
 )
 
 # Of claim 41, whose band is .8 to .9.
@@ -71,7 +73,8 @@ def test_claims_json_is_read_from_executed_notebooks(tmp_path):
 
 @pytest.mark.parametrize("name, chapter", [
     ("evidence_1_adversary_1", "III-B"), ("evidence_2_what_she_need_not_know", "III-C"),
-    ("evidence_3_transfer", "IV"), ("evidence_4_no_shadow", "V"), ("evidence_5_defenses", "VI")])
+    ("evidence_3_transfer", "IV"), ("evidence_4_no_shadow", "V"), ("evidence_5_defenses", "VI"),
+    ("evidence_6_later_papers", "on later papers")])
 def test_pages_of_evidence_are_named_by_the_papers_section(tmp_path, name, chapter):
     write(tmp_path, name, verdict())
     assert [(one["page"], one["chapter"]) for one in collect(tmp_path)] == [
@@ -162,8 +165,54 @@ def test_the_summary_counts_the_verdicts_on_own_sets_only():
 
 
 def test_where_everything_is_judged_the_summary_ends_there():
-    said = summary(Board([judged(number, "holds") for number in CLAIMS]))
-    assert said.endswith("0 do not hold here and 0 are undecided.**")
+    for group in (ML_LEAKS, SINCE):
+        said = summary(Board([judged(number, "holds") for number in CLAIMS], group))
+        assert said.endswith("0 do not hold here and 0 are undecided.**")
+
+
+# ---------------------------------------------------------------- what later papers claim
+
+BOTH = [judged(1, "holds"), judged(2, "not here"), judged(101, "holds"), judged(102, "undecided"),
+        judged(103, "not here", why="Six models."), judged(104, "holds", stand_in=True),
+        judged(105, "holds"), judged(105, "holds", stand_in=True)]
+
+
+def test_the_groups_are_never_counted_together():
+    paper, since = summary(Board(BOTH)), summary(Board(BOTH, SINCE))
+    assert paper == summary(Board(BOTH[:2]))
+    assert paper.startswith("**Of 2 verdicts on the paper's own data sets, 1 holds, ")
+    assert "of 41, 1 holds" in paper and "39 are not judged" in paper
+    assert since == (
+        "**Of 4 verdicts on later papers' claims, on ML-Leaks's own data sets, 2 hold, 0 hold in "
+        "part, 1 does not hold here and 1 is undecided. Claim by claim, of 17, 2 hold, 0 hold in "
+        "part, 1 does not hold here and 1 is undecided; 1 could be measured on stand-ins only, "
+        "12 are not judged.**")
+
+
+def test_each_group_has_its_own_dots_rows_and_lists():
+    page = scoreboard(BOTH)
+    first, second = page.split("## What later papers claim\n")
+    for part, group in ((first, ML_LEAKS), (second, SINCE)):
+        ids = [claim.id for claim in of_group(group)]
+        assert sorted(map(int, re.findall(r'id="claim-(\d+)"', part))) == ids
+        assert sorted(map(int, re.findall(r'<a href="#claim-(\d+)" aria', part))) == ids
+    assert "each of the 17 claims of later papers" in second
+    assert 'class="legend"' in first and 'class="legend"' not in second
+    listed = second[second.index("### Not here"):]
+    assert "Six models." in listed and "Six models." not in first
+    assert re.findall(r"Claim (\d+)<", listed) == ["103", "102"]
+
+
+def test_what_is_undecided_is_told_by_group():
+    entries = [judged(7, "undecided"), judged(107, "undecided"), judged(108, "holds")]
+    assert re.findall(r"Claim (\d+)<", undecided(Board(entries))) == ["7"]
+    assert re.findall(r"Claim (\d+)<", undecided(Board(entries, SINCE))) == ["107"]
+
+
+def test_a_row_since_says_what_was_known_before():
+    shown = plain(row(Board([], SINCE), CLAIMS[101]))
+    assert f"({CLAIMS[101].source})" in shown and f"Known before: {CLAIMS[101].seen}." in shown
+    assert "Known before" not in row(Board([]), CLAIMS[1]) + row(Board([], SINCE), CLAIMS[110])
 
 
 @pytest.mark.parametrize("called", ANYWHERE)
@@ -171,7 +220,8 @@ def test_the_picture_has_a_dot_for_every_claim_that_leads_to_its_row(called):
     entries = [judged(7, called)]
     drawn, page = picture(Board(entries)), scoreboard(entries)
     dots = re.findall(r'<a href="#(claim-\d+)" aria-label="(.*?)"><title>(.*?)</title>', drawn)
-    assert sorted(place for place, _, _ in dots) == sorted(f"claim-{number}" for number in CLAIMS)
+    assert {place for place, _, _ in dots} == {f"claim-{one.id}" for one in of_group(ML_LEAKS)}
+    assert len(dots) == 41
     assert all(f'id="{place}"' in page and label == title for place, label, title in dots)
     label = dict((place, label) for place, label, _ in dots)["claim-7"]
     assert unescape(label) == f"Claim 7, {called}: {CLAIMS[7].text}"
@@ -188,11 +238,13 @@ def test_the_picture_says_what_it_is_and_what_its_shapes_mean():
     assert "\n\n" not in drawn  # a blank line would end the HTML
 
 
-def test_dots_lie_in_the_picture_and_apart():
-    drawn = picture(Board([judged(number, "holds", stand_in=number > 20) for number in CLAIMS]))
+@pytest.mark.parametrize("group", [ML_LEAKS, SINCE])
+def test_dots_lie_in_the_picture_and_apart(group):
+    drawn = picture(Board([judged(number, "holds", stand_in=number > 20) for number in CLAIMS],
+                          group))
     width, height = map(int, re.search(r'viewBox="0 0 (\d+) (\d+)"', drawn).groups())
     places = [tuple(map(int, place)) for place in re.findall(r"translate\((\d+) (\d+)\)", drawn)]
-    assert len(set(places)) == len(CLAIMS) == len(places)
+    assert len(set(places)) == len(of_group(group)) == len(places)
     assert all(10 <= x <= width - 10 and 30 <= y <= height - 24 for x, y in places)
     assert all(abs(x - a) >= 24 or abs(y - b) >= 40
                for x, y in places for a, b in places if (x, y) != (a, b))
@@ -206,7 +258,7 @@ def test_a_row_unfolds_to_its_measurements():
     assert shown.startswith('<details class="claim" id="claim-41">\n<summary>')
     assert "\n\n" not in shown
     claim, words = CLAIMS[41], plain(shown)
-    for text in (claim.text, claim.paper, claim.section, f"Compared: {claim.statistic}.",
+    for text in (claim.text, claim.paper, claim.source, f"Compared: {claim.statistic}.",
                  "Band: 0.8 to 0.9.", "holds on a & b: 0.850 [0.820, 0.880]"):
         assert text in words
     assert words.index("on a & b") < words.index("not counted") < words.index("on retail")
@@ -256,7 +308,7 @@ def test_what_is_open_is_listed_with_what_would_decide():
     undecided, arithmetic, without = left_open(Board(ENTRIES)).split("<ul>")[1:]
     assert "Claim 28" in arithmetic and "Claim 28" not in without + undecided
     assert set(re.findall(r"Claim (\d+)", without)) == {
-        str(claim.id) for claim in CLAIMS.values() if claim.paper in ("no number", "a picture")}
+        str(claim.id) for claim in of_group(ML_LEAKS) if claim.paper in ("no number", "a picture")}
     assert set(re.findall(r"Claim (\d+)", without)) == {"14", "23", "29"}
 
 

@@ -8,16 +8,11 @@ claims.json says how many intervals there are.
 
 import json
 import sys
-import tomllib
 from pathlib import Path
 
-import mlleaks_helpers
-from mlleaks_helpers.claims import CLAIMS, TABLE, Step
+from mlleaks_helpers.claimed import LATER, ML_LEAKS, SINCE, TABLE, of_group
 from mlleaks_helpers.tables import lines
 from tools.scoreboard import Board
-
-SINCE = tomllib.loads((Path(mlleaks_helpers.__file__).parent / "claims_since.toml").read_text(
-    encoding="utf-8"))
 
 
 def preregistration(entries: list[dict]) -> str:
@@ -25,13 +20,13 @@ def preregistration(entries: list[dict]) -> str:
     return "\n\n".join([counts(), "## Changed after the results were known", changes(),
                         "## How many misses to expect", misses(Board(entries)),
                         "## All bands", bands(),
-                        "## What later papers claim", since()])
+                        "## What later papers claim", since(Board(entries, SINCE))])
 
 
 def counts() -> str:
-    first = TABLE["first"]
-    later = [(claim.id, *step) for claim in CLAIMS.values() for step in steps(claim)]
-    words = [f"All {len(CLAIMS)} bands were in git on {_day(first['date'])} (commit "
+    first, claims = TABLE["first"], of_group(ML_LEAKS)
+    later = [(claim.id, *step) for claim in claims for step in steps(claim)]
+    words = [f"All {len(claims)} bands were in git on {_day(first['date'])} (commit "
              f"`{first['commit']}`), before the recordings were complete (commit "
              f"`{first['recorded']}`)."]
     moved, changed = [(new.date, number) for number, old, new in later if _moved(old, new)], set()
@@ -39,7 +34,7 @@ def counts() -> str:
         today = [number for day, number in moved if day == date]
         changed |= set(today)
         words.append(f"On {_day(date)}, with the results known, the number or band changed for "
-                     f"{_list(today)}: {len(CLAIMS) - len(changed)} of {len(CLAIMS)} still stood "
+                     f"{_list(today)}: {len(claims) - len(changed)} of {len(claims)} still stood "
                      "as they were before the recordings.")
     kept = [number for number, old, new in later if not _moved(old, new)]
     words.append(f"For {_list(kept)} the band stayed, and what changed is how the claim is "
@@ -61,7 +56,7 @@ def changes() -> str:
     later = [(rule["date"], f"**Every claim.** {rule['rule']} {rule['reason']}"
               + (f" Before: {rule['before']}" if "before" in rule else ""))
              for rule in TABLE["rules"][1:]]
-    later += [(new.date, change(claim, old, new)) for claim in CLAIMS.values()
+    later += [(new.date, change(claim, old, new)) for claim in of_group(ML_LEAKS)
               for old, new in steps(claim)]
     days = {}
     for date, words in later:
@@ -98,7 +93,7 @@ def _intervals(entries) -> int:
 
 def bands() -> str:
     rows = ["| claim | compared | band | since | why there |", "|---|---|---|---|---|"]
-    for claim in CLAIMS.values():
+    for claim in of_group(ML_LEAKS):
         moved = [new.date for old, new in steps(claim) if _moved(old, new)]
         since = max([claim.history[0].date, *moved])
         why = "changed: see above" if moved else claim.history[0].reason
@@ -107,17 +102,17 @@ def bands() -> str:
     return "\n".join(rows)
 
 
-def since() -> str:
-    """The second group of claims, of which none is judged yet: what each says, and its band."""
-    words = (f"These {len(SINCE['claim'])} bands were written on {_day(SINCE['date'])}, before the "
-             "references that they will be measured on were recorded; none is judged yet. *Known* "
-             "is what a trial had shown of a number before its band was written.")
-    rows = []
-    for claim in SINCE["claim"]:
-        ends = {end: claim[end] for end in ("low", "high") if end in claim}
-        rows.append((f"{claim['id']} {claim['text']}", f"{claim['source']}: {claim['paper']}",
-                     claim["statistic"], Step(SINCE["date"], claim["statistic"], **ends).band,
-                     claim["seen"] or "nothing"))
+def since(board: Board) -> str:
+    """The second group of claims: what each says, its band, and what was known before."""
+    counted = _intervals(board.own + board.beside)
+    words = (f"These {len(board.claims)} bands were written on {_day(LATER['date'])}, before the "
+             "references that they are measured on were recorded. *Known* is what a trial had "
+             "shown of a number before its band was written. The verdicts stand on the "
+             "{doc}`scoreboard <scoreboard>`, apart from the paper's; they rest on "
+             f"{counted} intervals, of which about {counted / 20:.1f} miss.")
+    rows = [(f'<a href="scoreboard.html#claim-{claim.id}">{claim.id}</a> {claim.text}',
+             f"{claim.source}: {claim.paper}", claim.statistic, claim.band, claim.seen or "nothing")
+            for claim in board.claims]
     return "\n\n".join([words, "\n".join(lines(["claim", "there", "compared", "band", "known"],
                                                 rows, ["---"] * 5))])
 

@@ -3,7 +3,8 @@
     python -m tools.scoreboard collect EXECUTED_NOTEBOOKS > claims.json
     python -m tools.scoreboard page claims.json > scoreboard.md
 
-Every number and verdict comes out of claims.json; what is claimed, out of claims.toml.
+Every number and verdict comes out of claims.json; what is claimed, out of claims.toml and, for
+later papers, claims_since.toml: a group of its own, which no count of the paper's claims includes.
 """
 
 import json
@@ -13,13 +14,15 @@ from collections import Counter
 from html import escape
 from pathlib import Path
 
-from mlleaks_helpers.claims import CLAIMS, MIME, anchor, combined
+from mlleaks_helpers.claimed import CLAIMS, ML_LEAKS, SINCE, of_group
+from mlleaks_helpers.claims import MIME, anchor, combined
 from mlleaks_helpers.interval import Interval
 
 SECTIONS = {"III-B": "Adversary 1: one shadow", "III-C": "What she need not know",
             "IV": "Adversary 2: transfer", "V": "Adversary 3: no shadow", "VI": "Defenses"}
 ASIDE = "stand-ins"
-EVIDENCE = dict(zip("12345", SECTIONS, strict=True))  # the number of a page in its name
+PAPERS_SINCE = "What later papers claim"
+EVIDENCE = dict(zip("123456", [*SECTIONS, "on later papers"], strict=True))  # a page's number
 MEANING = {
     "holds": "the whole 95 % interval lies in the claim's band; on every set, where several are "
              "named",
@@ -91,20 +94,30 @@ def _rounded(value):
 
 
 class Board:
-    """The verdicts by claim: those on the paper's own sets, and those beside them."""
+    """The verdicts of one group by claim: those on the paper's own sets, and those beside them."""
 
-    def __init__(self, entries: list[dict]):
-        self.own = [entry for entry in entries if not entry["stand_in"]]
-        self.beside = [entry for entry in entries if entry["stand_in"]]
+    def __init__(self, entries: list[dict], group: str = ML_LEAKS):
+        self.group, self.claims = group, of_group(group)
+        mine = [entry for entry in entries if CLAIMS[entry["id"]].group == group]
+        self.own = [entry for entry in mine if not entry["stand_in"]]
+        self.beside = [entry for entry in mine if entry["stand_in"]]
 
     def of(self, claim, entries) -> list[dict]:
         return [entry for entry in entries if entry["id"] == claim.id]
 
+    def only_beside(self, claim) -> bool:
+        return bool(self.of(claim, self.beside)) and not self.of(claim, self.own)
+
     def section(self, claim) -> str:
-        """The section of the paper, or `ASIDE` for a claim measured on nothing but stand-ins."""
-        if self.of(claim, self.beside) and not self.of(claim, self.own):
+        """The section of the paper, or `ASIDE` for a claim measured on nothing but stand-ins.
+
+        The claims of later papers stand together.
+        """
+        if self.group == SINCE:
+            return PAPERS_SINCE
+        if self.only_beside(claim):
             return ASIDE
-        name = claim.section.split(",")[0]
+        name = claim.source.split(",")[0]
         return name if name in SECTIONS else name.split("-")[0]
 
     def verdict(self, claim) -> str:
@@ -113,21 +126,25 @@ class Board:
         return combined(entry["verdict"] for entry in found) if found else "not judged"
 
     def sections(self) -> dict[str, list]:
-        found = {name: [] for name in (*SECTIONS, ASIDE)}
-        for claim in CLAIMS.values():
+        found = {name: [] for name in (*SECTIONS, ASIDE, PAPERS_SINCE)}
+        for claim in self.claims:
             found[self.section(claim)].append(claim)
         return {name: claims for name, claims in found.items() if claims}
 
 
 def scoreboard(entries: list[dict]) -> str:
     """The scoreboard page below its title, in MyST."""
-    board = Board(entries)
+    board, since = Board(entries), Board(entries, SINCE)
     parts = [summary(board), picture(board), READING]
     for name, claims in board.sections().items():
         parts += [f"## {heading(name)}", *([BESIDE] if name == ASIDE else ()),
                   *(row(board, claim) for claim in claims)]
     return "\n\n".join([*parts, "## What we could not reproduce, and why", failures(board),
-                        "## What the paper, and this book, leave open", left_open(board)])
+                        "## What the paper, and this book, leave open", left_open(board),
+                        f"## {PAPERS_SINCE}", summary(since), picture(since), ELSEWHERE,
+                        *(row(since, claim) for claim in since.claims),
+                        "### Not here, or on some sets only", failures(since),
+                        "### Undecided", undecided(since)])
 
 
 READING = ("Claims are in our words. P and R are class-averaged precision and recall; for as many "
@@ -136,23 +153,29 @@ READING = ("Claims are in our words. P and R are class-averaged precision and re
            "people are not in them. Each row unfolds to what was measured.")
 BESIDE = ("These claims are about data that cannot be had, and were measured on others in their "
           "place. They are no evidence for the paper or against it, and are not counted above.")
+ELSEWHERE = ("These are not ML-Leaks's claims, and are counted nowhere above. They were measured "
+             "on ML-Leaks's sets and with its networks, seldom those of the papers that make them: "
+             "what does not hold here may well hold there. *Known before* is what a trial had "
+             "shown when the band was {ref}`written <preregistration>`; some bands were written "
+             "although the trial lay outside.")
 
 
 def heading(section: str) -> str:
-    return "Only on stand-ins" if section == ASIDE else f"{section} · {SECTIONS[section]}"
+    return {ASIDE: "Only on stand-ins", PAPERS_SINCE: PAPERS_SINCE}.get(section) or (
+        f"{section} · {SECTIONS[section]}")
 
 
 def summary(board: Board) -> str:
     """Two sentences, to be quoted."""
     lines = Counter(entry["verdict"] for entry in board.own)
-    claims = Counter(board.verdict(claim) for claim in CLAIMS.values()
-                     if board.section(claim) != ASIDE)
-    aside = sum(board.section(claim) == ASIDE for claim in CLAIMS.values())
+    claims = Counter(board.verdict(claim) for claim in board.claims if not board.only_beside(claim))
+    aside = sum(map(board.only_beside, board.claims))
+    whose = "the paper's" if board.group == ML_LEAKS else "later papers' claims, on ML-Leaks's"
     more = [f"{aside} could be measured on stand-ins only"] * bool(aside)
     more += [f"{claims['not judged']} {_is(claims['not judged'])} not judged"
              ] * bool(claims["not judged"])
-    return (f"**Of {len(board.own)} verdicts on the paper's own data sets, {_counted(lines)}. "
-            f"Claim by claim, of {len(CLAIMS)}, {_counted(claims)}"
+    return (f"**Of {len(board.own)} verdicts on {whose} own data sets, {_counted(lines)}. "
+            f"Claim by claim, of {len(board.claims)}, {_counted(claims)}"
             f"{'; ' * bool(more)}{', '.join(more)}.**")
 
 
@@ -184,7 +207,10 @@ TITLE, LINE = 22, 42
 
 
 def picture(board: Board) -> str:
-    """A dot a claim, by section, each a link to the claim's row; and what the shapes mean."""
+    """A dot a claim, by section, each a link to the claim's row; and what the shapes mean.
+
+    For later papers the dots only: what they mean has been said.
+    """
     drawn, y = [], 0
     for name, claims in board.sections().items():
         drawn.append(f'<text class="section" x="2" y="{y + 16}">{escape(heading(name))}</text>')
@@ -192,12 +218,17 @@ def picture(board: Board) -> str:
         drawn += [dot(board, claim, 16 + PITCH * (i % ACROSS), y + 12 + LINE * (i // ACROSS))
                   for i, claim in enumerate(claims)]
         y += LINE * (1 + (len(claims) - 1) // ACROSS)
-    legend = "\n".join(f"<li>{mark(verdict)} {escape(words)}</li>"
-                       for verdict, words in MEANING.items())
-    label = f"The verdict on each of the {len(CLAIMS)} claims, by section of the paper"
+    by = ", by section of the paper" if board.group == ML_LEAKS else " of later papers"
+    label = f"The verdict on each of the {len(board.claims)} claims{by}"
     return "\n".join(['<div class="scoreboard">',
                       f'<svg role="group" aria-label="{label}" viewBox="0 0 {WIDTH} {y}">',
-                      *drawn, "</svg>", f'<ul class="legend">\n{legend}\n</ul>', "</div>"])
+                      *drawn, "</svg>", *([legend()] if board.group == ML_LEAKS else ()), "</div>"])
+
+
+def legend() -> str:
+    shapes = "\n".join(f"<li>{mark(verdict)} {escape(words)}</li>"
+                       for verdict, words in MEANING.items())
+    return f'<ul class="legend">\n{shapes}\n</ul>'
 
 
 def dot(board: Board, claim, x: int, y: int) -> str:
@@ -215,8 +246,9 @@ def dot(board: Board, claim, x: int, y: int) -> str:
 def row(board: Board, claim) -> str:
     """A claim and its verdict, with the measurements folded under it."""
     own, beside = board.of(claim, board.own), board.of(claim, board.beside)
-    lines = [f"<p>Paper: {escape(claim.paper)} ({escape(claim.section)}). Compared: "
-             f"{escape(claim.statistic)}. Band: {claim.band}.</p>"]
+    known = f" Known before: {escape(claim.seen)}." if claim.seen else ""
+    lines = [f"<p>Paper: {escape(claim.paper)} ({escape(claim.source)}). Compared: "
+             f"{escape(claim.statistic)}. Band: {claim.band}.{known}</p>"]
     if claim.arithmetic:
         lines.append(f"<p>Follows from arithmetic, not judged. {escape(claim.arithmetic)}</p>")
     if own:
@@ -273,17 +305,20 @@ def in_short(entry: dict) -> str:
 
 def left_open(board: Board) -> str:
     """What is undecided on own sets, what cannot fail, and what the paper gives no number for."""
-    claims = CLAIMS.values()
-    undecided = [in_short(entry) for entry in board.own if entry["verdict"] == "undecided"]
+    claims = board.claims
     arithmetic = [f"{numbered(claim)} {escape(claim.arithmetic)}" for claim in claims
                   if claim.arithmetic]
     without = [f"{numbered(claim)} The paper gives {escape(claim.paper)}." for claim in claims
                if not (re.search(r"\d", claim.paper) or claim.arithmetic)]
     return "\n\n".join(["**Undecided on the paper's own sets**, with what would decide if mean and "
-                        "spread stay as they are:", bullets(undecided),
+                        "spread stay as they are:", undecided(board),
                         "**Follows from arithmetic**, and is not judged:", bullets(arithmetic),
                         "**Claimed without a number**, so that the band is ours alone:",
                         bullets(without)])
+
+
+def undecided(board: Board) -> str:
+    return bullets(in_short(entry) for entry in board.own if entry["verdict"] == "undecided")
 
 
 def numbered(claim) -> str:

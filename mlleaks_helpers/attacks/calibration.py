@@ -38,10 +38,14 @@ def proxies(target: np.ndarray, references: References, own: References, *,
     own         the same models' logits for her own records, of which each is in some and out of
                 others; those that are not are left aside
 
-    Raises ValueError for a target that does not fit, for a record in all references, for a `near`
-    below 2, and for fewer than `near` records of hers.
+    Raises ValueError for a target that does not fit, for another number of models in `own` than in
+    `references`, for a record in all references, for a `near` below 2, and for fewer than `near`
+    records of hers.
     """
     validate.whole(2, near=near)
+    if len(own) != len(references):
+        raise ValueError("own must be what the same models as references say of her own records, "
+                         f"{len(references)} models, got {len(own)}")
     target, without = as_target(target, references), _outside(references)
     both = own.included.any(axis=0) & ~own.included.all(axis=0)
     if both.sum() < near:
@@ -65,7 +69,8 @@ class LearnedCalibration:
     They see the logit, and the mean and the spread of the references that were not trained on the
     record, and learn from her own models: each in turn plays the target on her records, of which
     she knows who was in. Each must have drawn its half on its own: were a record in exactly half
-    of them, the number of others that lack it would tell. `threshold_` is one half.
+    of them, the number of others that lack it would tell, by their spread. `threshold_` is one
+    half.
     """
 
     threshold_ = 0.5
@@ -74,8 +79,13 @@ class LearnedCalibration:
         """Learn from her models' logits for her own records.
 
         A record that all others have is left aside while a model plays. Raises ValueError for
-        fewer than two models, and where what is left holds no members or no non-members.
+        fewer than two models, for a `balanced` design, and where what is left holds no members or
+        no non-members.
         """
+        if own.balanced:
+            raise ValueError(f"own has every record in exactly {own.included[:, 0].sum()} of "
+                             f"{len(own)} models, and trees would learn to count the others: draw "
+                             "each model's records on their own")
         seen, truth = [], []
         for player in range(min(len(own), PLAYERS)):
             logits, member, others = own.without(player)

@@ -1,6 +1,8 @@
 """What many models say of the same records: the knowledge that is tied to a record."""
 
+import warnings
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import repeat
 from typing import NamedTuple
 
@@ -66,6 +68,16 @@ class References:
     def __len__(self):
         return len(self.logits)
 
+    @property
+    def balanced(self) -> bool:
+        """Whether every record is in the same number of models, and in neither none nor all.
+
+        Once one of them plays the target, the number of others that have a record tells whether it
+        did: an attack that reads it is right for no reason.
+        """
+        counts = self.included.sum(axis=0)
+        return bool(len(counts) > 1 and 0 < counts[0] < len(self) and (counts == counts[0]).all())
+
     def models(self, which) -> "References":
         """Some of the models: `which` are (k,) int, (models,) bool or a slice."""
         return References(self.logits[which], self.included[which])
@@ -86,11 +98,27 @@ class References:
 
     def moments(self, inside: bool) -> Moments:
         """Of the logits of the models that were trained on a record, or of those that were not."""
+        return self._inside if inside else self._outside
+
+    @cached_property
+    def _inside(self):
+        return self._moments(True)
+
+    @cached_property
+    def _outside(self):
+        return self._moments(False)
+
+    def _moments(self, inside):
+        """One model after the other, so that nothing as large as the table is made beside it."""
         chosen = self.included if inside else ~self.included
         count = chosen.sum(axis=0)
-        mean = np.where(chosen, self.logits, 0).sum(axis=0) / np.where(count, count, np.nan)
-        apart = np.where(chosen, self.logits - mean, 0)
-        return Moments(count, mean, np.einsum("mn,mn->n", apart, apart))
+        mean = sum(map(np.multiply, chosen, self.logits)) / np.where(count, count, np.nan)
+        centre = np.where(count, mean, 0)
+        squares = sum((who * (logits - centre)) ** 2
+                      for who, logits in zip(chosen, self.logits, strict=True))
+        for array in (count, mean, squares):
+            array.setflags(write=False)
+        return Moments(count, mean, squares)
 
 
 def references(answers: np.ndarray, labels: np.ndarray, included: np.ndarray) -> References:
@@ -134,9 +162,16 @@ def rehearse(attack, references: References, *,
 
     attack  a function of a target's logits and the references, such as `lira`
 
-    Raises ValueError for fewer than two models, and whatever the attack raises.
+    Warns where the references are `balanced`: `calibrated`, `log_ratio` and offline `lira` are no
+    better for it, but online `lira` with few models is wrong about noise. Raises ValueError for
+    fewer than two models, and whatever the attack raises.
     """
     validate.whole(1, players=players)
+    if references.balanced:
+        warnings.warn(f"references have every record in exactly {references.included[:, 0].sum()} "
+                      f"of {len(references)} models: when one plays the target, the number of "
+                      "others tells its members. Draw each model's records on their own",
+                      stacklevel=2)
     scores, truth = [], []
     for player in range(min(players, len(references))):
         logits, member, others = references.without(player)

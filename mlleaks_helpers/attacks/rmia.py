@@ -57,5 +57,5 @@ def _mean(references, inside):
     """The mean posterior of the label, of the models with each record or without; NaN for none."""
     chosen = references.included == inside
     count = chosen.sum(axis=0)
-    total = np.where(chosen, expit(references.logits), 0).sum(axis=0)
+    total = sum(who * expit(logits) for who, logits in zip(chosen, references.logits, strict=True))
     return total / np.where(count, count, np.nan)
