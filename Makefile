@@ -86,7 +86,7 @@ lab:
 	$(PY) -m tools.notebooks --lend _build/notebooks lab
 	$(PY) -m jupyterlab lab
 
-# COURSE_SEED reaches both through the environment: other users see what stands on a command line.
+# Both read COURSE_SEED in the environment: what stands on a command line, others can see.
 assignments: $(READY)
 	@$(PY) -m course.release
 
