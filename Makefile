@@ -21,7 +21,7 @@ book test: export JUPYTER_CONFIG_DIR = $(OURS)/jupyter
 book test: export JUPYTER_DATA_DIR = $(OURS)/jupyter
 book test: export JUPYTER_RUNTIME_DIR = $(OURS)/jupyter
 
-.PHONY: help book pdf test bench results references graph lab assignments grade lock clean FORCE
+.PHONY: help book pdf test bench results references canaries graph lab assignments grade lock clean FORCE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -32,6 +32,7 @@ help:
 	@echo "make bench   many models at once against one after the other; what an audit costs"
 	@echo "make results record the paper's experiments anew where stale (SET= RECIPE= SEED= ADOPT=1)"
 	@echo "make references  many models' logits of the same records, anew where stale (SET= RECIPE=)"
+	@echo "make canaries    models with canaries among their members, under five defenses"
 	@echo "make graph   which helper imports which"
 	@echo "make lab     open chapters and exercises in JupyterLab, in the folder lab, yours to change"
 	@echo "make assignments  graded assignments for students, made from COURSE_SEED=…"
@@ -44,7 +45,7 @@ $(error run make clean by itself)
 endif
 
 # EXECUTED, STARTERS, SOLVED, TESTED, COPIED: the pages by name; and what each chapter needs.
-ifneq ($(filter-out help bench results references graph lab assignments grade lock clean,$(or $(MAKECMDGOALS),help)),)
+ifneq ($(filter-out help bench results references canaries graph lab assignments grade lock clean,$(or $(MAKECMDGOALS),help)),)
 include _build/needs.mk
 endif
 
@@ -74,6 +75,9 @@ references: $(READY)
 	$(PY) -m tools.references $(if $(SET),--set $(SET)) $(if $(RECIPE),--recipe $(RECIPE)) \
 		$(if $(DESIGN),--design $(DESIGN))
 
+canaries: $(READY)
+	$(PY) -m tools.canaries
+
 graph: $(READY)
 	@$(PY) tools/needs.py --graph
 
@@ -82,7 +86,7 @@ lab:
 	$(PY) -m tools.notebooks --lend _build/notebooks lab
 	$(PY) -m jupyterlab lab
 
-# COURSE_SEED reaches both through the environment: other users see what stands on a command line.
+# Both read COURSE_SEED in the environment: what stands on a command line, others can see.
 assignments: $(READY)
 	@$(PY) -m course.release
 

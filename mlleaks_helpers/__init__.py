@@ -12,6 +12,7 @@ In the order in which a record travels:
     metrics       evaluate, decisions, Report,     always with a 95 % interval
                   Interval, mean_interval
     recorded      recorded, measured               the paper's data as an adversary sees it
+    played        reached, turns                   recorded models as targets, one after the other
     paper         NUMBERS, NAMES                   what the paper reports
     claimed       CLAIMS                           what ML-Leaks and later papers claim
     claims        check                            the paper's number beside ours

@@ -132,6 +132,36 @@ def test_weights_agree_in_double_precision_on_images():
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
 
 
+def softly(build, soft):
+    """A plain Keras loop over soft labels, (n, classes)."""
+    model, order = build((12,), 3), np.random.default_rng(HOW["seed"])
+    first = network.initial_weights(recipe(model, 100), HOW["seed"])
+    model.compile(model.optimizer, "categorical_crossentropy")
+    model.set_weights(first)
+    for _ in range(HOW["epochs"]):
+        rows = order.permutation(70)
+        for start in range(0, 70, HOW["batch_size"]):
+            batch = rows[start : start + HOW["batch_size"]]
+            model.train_on_batch(RECORDS[batch], soft[batch])
+    return model
+
+
+@pytest.mark.parametrize("name", ["mlp", "momentum", "softmax regression"])
+def test_soft_labels_are_learned_as_keras_learns_them(name):
+    soft = np.random.default_rng(4).dirichlet(np.ones(3), 70).astype(np.float32)
+    weights = network.fit(recipe_of(BUILDERS[name]), RECORDS, soft, **HOW)
+    for ours, theirs in zip(weights, softly(BUILDERS[name], soft).get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=2e-5)
+
+
+def test_soft_labels_that_are_all_of_one_class_are_labels():
+    made = recipe_of(BUILDERS["mlp"])
+    hard = network.fit(made, RECORDS, LABELS, **HOW)
+    soft = network.fit(made, RECORDS, np.eye(3, dtype=np.float32)[LABELS], **HOW)
+    for one, other in zip(hard, soft, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
 # ---------------------------------------------------------------- slopes
 
 

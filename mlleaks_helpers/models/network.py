@@ -41,8 +41,9 @@ def fit(recipe: Recipe, x: np.ndarray, y: np.ndarray, *, seed: int, epochs: int,
         batch_size: int) -> list[np.ndarray]:
     """The weights that records (n, …) with labels (n,) teach a new network.
 
-    `seed` decides its first weights, the order of its batches and its dropout masks. Raises
-    FloatingPointError where they leave the range of numbers.
+    Of soft labels, `y` is (n, classes): each record's shares of the classes, which are not smoothed
+    nor mixed. `seed` decides its first weights, the order of its batches and its dropout masks.
+    Raises FloatingPointError where they leave the range of numbers.
     """
     order, coins = np.random.default_rng(seed), np.random.default_rng((seed, 1))
     first = initial_weights(recipe, seed)
@@ -117,7 +118,10 @@ def _slope(logits, targets, smoothing):
         slope -= smoothing / slope.shape[1]
     rows = np.arange(len(slope))
     for labels, share in targets:
-        slope[rows, labels] -= share * (1 - smoothing)
+        if labels.ndim > 1:
+            slope -= labels
+        else:
+            slope[rows, labels] -= share * (1 - smoothing)
     slope /= len(slope)
     return slope
 
