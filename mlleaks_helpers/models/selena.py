@@ -1,4 +1,4 @@
-"""SELENA: nobody is answered by a model that saw them (Tang et al., USENIX Security 2022).
+"""SELENA: nobody's answer is learned from a model that saw them (Tang et al. 2022).
 
 What stacking does by thirds is done here for each record: some sub-models learn without it, those
 answer it, and one network learns from their answers in place of the labels.
