@@ -21,7 +21,7 @@ book test: export JUPYTER_CONFIG_DIR = $(OURS)/jupyter
 book test: export JUPYTER_DATA_DIR = $(OURS)/jupyter
 book test: export JUPYTER_RUNTIME_DIR = $(OURS)/jupyter
 
-.PHONY: help book pdf test bench results references canaries graph lab lock clean FORCE
+.PHONY: help book pdf test bench results references canaries graph lab assignments grade lock clean FORCE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -35,6 +35,8 @@ help:
 	@echo "make canaries    models with canaries among their members, under five defenses"
 	@echo "make graph   which helper imports which"
 	@echo "make lab     open chapters and exercises in JupyterLab, in the folder lab, yours to change"
+	@echo "make assignments  graded assignments for students, made from COURSE_SEED=…"
+	@echo "make grade   points and feedback for what lies in SUBMISSIONS=… (COURSE_SEED=… ASSIGNMENT=)"
 	@echo "make lock    pin requirements.in anew"
 	@echo "make clean   remove _build"
 
@@ -43,7 +45,7 @@ $(error run make clean by itself)
 endif
 
 # EXECUTED, STARTERS, SOLVED, TESTED, COPIED: the pages by name; and what each chapter needs.
-ifneq ($(filter-out help bench results references canaries graph lab lock clean,$(or $(MAKECMDGOALS),help)),)
+ifneq ($(filter-out help bench results references canaries graph lab assignments grade lock clean,$(or $(MAKECMDGOALS),help)),)
 include _build/needs.mk
 endif
 
@@ -83,6 +85,14 @@ lab:
 	$(MAKE) book
 	$(PY) -m tools.notebooks --lend _build/notebooks lab
 	$(PY) -m jupyterlab lab
+
+# Both read COURSE_SEED in the environment: what stands on a command line, others can see.
+assignments: $(READY)
+	@$(PY) -m course.release
+
+grade: $(READY)
+	@$(PY) -m course.grade "$(or $(SUBMISSIONS),handed_in)" \
+		$(if $(ASSIGNMENT),--assignment $(ASSIGNMENT))
 
 lock: $(READY)
 	$(PY) -m pip install --quiet uv

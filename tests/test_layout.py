@@ -103,6 +103,17 @@ def test_no_file_imports_itself_in_a_circle():
         visit(module, [])
 
 
+@pytest.mark.parametrize("path", sorted((ROOT.parent / "course").rglob("*.py")),
+                         ids=lambda path: path.stem)
+def test_no_file_of_the_course_is_long(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST
+
+
+def test_nothing_in_the_package_knows_of_tools_or_courses():
+    roots = {name.partition(".")[0] for names in GRAPH.values() for name in names}
+    assert not roots & {"tools", "course", "tests"}
+
+
 def test_outside_models_nothing_starts_tensorflow():
     """One fresh Python imports them all, and names the first that does."""
     light = [name for name in FILES if block(name) != "models"]

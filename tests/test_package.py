@@ -60,6 +60,10 @@ def test_every_file_of_the_package_is_in_it(wheel):
     assert there == here
 
 
+def test_no_hidden_check_is_in_it(wheel):
+    assert not list(wheel.rglob("course*")) and not list(wheel.rglob("checks.py"))
+
+
 def test_tensorflow_comes_with_the_extra_only(wheel):
     metadata = next(wheel.glob("*.dist-info/METADATA")).read_text(encoding="utf-8")
     needed = Parser().parsestr(metadata).get_all("Requires-Dist")

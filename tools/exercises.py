@@ -109,30 +109,30 @@ def form(master, number):
         yield f"its exercises are not “## {number}.1 …”, “## {number}.2 …” and so on"
     if len(numbers) != sum(len(TAKES.findall(text)) for text in texts):
         yield "an exercise has no line such as “*15 minutes · importance: high*”"
-    identities = [_nbgrader(cell)["grade_id"] for cell in master["cells"] if _nbgrader(cell)]
+    identities = [nbgrader(cell)["grade_id"] for cell in master["cells"] if nbgrader(cell)]
     for identity in sorted({one for one in identities if identities.count(one) > 1}):
         yield f"two cells have the grade_id {identity}"
     for cell in cells(master, "code"):
         yield from _form_of_code(cell)
-    holes = [_is_hole(cell) for cell in master["cells"]]
-    checks = [_is_check(cell) for cell in master["cells"]]
+    holes = [is_hole(cell) for cell in master["cells"]]
+    checks = [is_check(cell) for cell in master["cells"]]
     if any(holes[place] and not any(checks[place:]) for place in range(len(holes))):
         yield "a solution has no check after it"
 
 
 def _form_of_code(cell):
-    told, code = _nbgrader(cell), source(cell)
+    told, code = nbgrader(cell), source(cell)
     name = told.get("grade_id", repr(code.split("\n")[0][:40]))
     if cell.get("outputs") or cell.get("execution_count") is not None:
         yield f"{name}: outputs are not stripped"
-    if _is_hole(cell) != (BEGIN in code) or len(HOLE.findall(code)) != code.count(BEGIN) \
+    if is_hole(cell) != (BEGIN in code) or len(HOLE.findall(code)) != code.count(BEGIN) \
             or code.count(BEGIN) > 1 or code.count(BEGIN) != code.count(END):
         yield f"{name}: a solution has one pair of markers, and nothing else has one"
         return
-    if told.get("schema_version", 3) != 3 or (_is_check(cell) and not told.get("points", 0) > 0):
+    if told.get("schema_version", 3) != 3 or (is_check(cell) and not told.get("points", 0) > 0):
         yield f"{name}: metadata as nbgrader's schema 3 has them, with points for a check"
     wrong = told.get("wrong", [])
-    if _is_hole(cell) and not wrong:
+    if is_hole(cell) and not wrong:
         yield f"{name}: no wrong answer"
     if any(not str(one.get(part, "")).strip() for one in wrong for part in ("source", "hint")):
         yield f"{name}: a wrong answer has a source and a hint"
@@ -145,7 +145,7 @@ def _form_of_code(cell):
         yield f"{name}: {error.msg} in {(error.text or '').strip()!r}"
         return
     asserts = [node for node in ast.walk(tree) if isinstance(node, ast.Assert)]
-    if _is_check(cell) and (not asserts or not all(node.msg for node in asserts)):
+    if is_check(cell) and (not asserts or not all(node.msg for node in asserts)):
         yield f"{name}: a check is made of asserts, each with a hint"
 
 
@@ -157,7 +157,7 @@ def behaviour(master):
     code = list(cells(master, "code"))
     names = {"__name__": "__main__", "display": lambda *_, **__: None}
     for place, cell in enumerate(code):
-        if _is_hole(cell):
+        if is_hole(cell):
             yield from _refused(code[place:_end_of_check(code, place)], names)
         if error := _run(source(cell), names):
             yield f"{_name(cell)}: its solution fails: {error!r}"
@@ -166,7 +166,7 @@ def behaviour(master):
 
 def _refused(part, names):
     """What is wrong with the checks of a hole, whose cell is the first of `part`."""
-    told = _nbgrader(part[0])
+    told = nbgrader(part[0])
     stub = {"source": STUB, "hint": ""}
     for number, wrong in enumerate([stub, *told["wrong"]]):
         before, error, where = dict(names), None, part[0]
@@ -182,15 +182,15 @@ def _refused(part, names):
         elif number == 0:
             if not isinstance(error, (NotImplementedError, AssertionError)):
                 yield f"{who} fails with {error!r}"
-        elif not isinstance(error, AssertionError) or not _is_check(where):
+        elif not isinstance(error, AssertionError) or not is_check(where):
             yield f"{who} fails with {error!r}, not in its check"
         elif wrong["hint"] not in str(error):
             yield f"{who} is told {str(error)!r}, without {wrong['hint']!r}"
 
 
 def _end_of_check(code, place):
-    end = next(later for later in range(place, len(code)) if _is_check(code[later])) + 1
-    while end < len(code) and _is_check(code[end]):
+    end = next(later for later in range(place, len(code)) if is_check(code[later])) + 1
+    while end < len(code) and is_check(code[end]):
         end += 1
     return end
 
@@ -205,20 +205,20 @@ def _run(text, names):
     return None
 
 
-def _nbgrader(cell):
+def nbgrader(cell):
     return cell["metadata"].get("nbgrader", {})
 
 
-def _is_hole(cell):
-    return bool(_nbgrader(cell).get("solution"))
+def is_hole(cell):
+    return bool(nbgrader(cell).get("solution"))
 
 
-def _is_check(cell):
-    return bool(_nbgrader(cell).get("grade"))
+def is_check(cell):
+    return bool(nbgrader(cell).get("grade"))
 
 
 def _name(cell):
-    return _nbgrader(cell).get("grade_id") or repr(source(cell).split("\n")[0][:40])
+    return nbgrader(cell).get("grade_id") or repr(source(cell).split("\n")[0][:40])
 
 
 def main(what, *paths) -> int:

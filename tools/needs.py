@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("mlleaks_helpers", "tools")
+PACKAGES = ("mlleaks_helpers", "tools", "course")
 RECORDED = "mlleaks_helpers.recorded"
 MASTERS, SOLUTIONS = "exercises", "solutions"       # folders of book/ and of the site
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)

@@ -55,14 +55,14 @@ def made(notebook, page: str, book: Book) -> dict:
             for cell in _needed(notebook)]
     where, code = ((INSTALLED, FROM_REPOSITORY.format(url=book.url)) if book.url else
                    (TO_INSTALL, FROM_FOLDER))
-    start = [_cell("markdown", "start", START.format(where=where)),
-             _cell("code", "start-code", code.strip())]
+    start = [new_cell("markdown", "start", START.format(where=where)),
+             new_cell("code", "start-code", code.strip())]
     metadata = {name: notebook["metadata"][name] for name in ("kernelspec", "language_info")
                 if name in notebook["metadata"]}
     return {"cells": start + kept, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
 
 
-def _cell(kind, identity, text):
+def new_cell(kind, identity, text):
     made = {"cell_type": kind, "id": identity, "metadata": {}, "source": text}
     return made | ({"outputs": [], "execution_count": None} if kind == "code" else {})
 
@@ -73,7 +73,7 @@ def _code(cell):
         metadata["jupyter"] = {"source_hidden": True}
         metadata["tags"] = sorted(tags(cell) - FOLDED)
     metadata = {name: value for name, value in metadata.items() if name != "tags" or value}
-    return {**_cell("code", cell["id"], without_glue(source(cell))), "metadata": metadata}
+    return {**new_cell("code", cell["id"], without_glue(source(cell))), "metadata": metadata}
 
 
 def _needed(notebook):

@@ -1,0 +1,1 @@
+"""Graded assignments: what students get, and how their work is judged. No chapter imports it."""
