@@ -222,6 +222,14 @@ def test_what_is_kept_hangs_on_submission_seed_code_and_limits(grader, tmp_path)
     assert Grader(tiny(tmp_path, "other"), SEED, grader.walls, SHORT).key(b"a") == grader.key(b"a")
 
 
+def test_a_submission_that_changed_is_graded_anew(grader, tmp_path):
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    for body, wanted in (("return 2", (0, 0)), (SHARE, (4, 0))):
+        (folder / "alice.ipynb").write_bytes(bytes_of(answered(body, "return 2")))
+        assert points(run(folder, grader, tmp_path / "out")[0]) == wanted
+
+
 def test_hidden_data_are_others_than_visible_ones_and_cannot_be_changed(grader):
     visible, hidden = grader.assignment.visible(SEED), grader.given
     assert (visible["scores"] != hidden["scores"]).any()

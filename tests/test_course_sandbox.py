@@ -283,6 +283,10 @@ def escapes(name):
             return os.getpid()
         os.setsid()
     while True: pass
+
+def hangs(name):
+    escapes(name)
+    while True: pass
 """
 
 
@@ -303,9 +307,11 @@ def test_nothing_escapes_its_end(walls, tmp_path):
         assert work.call("escapes", name) > 1 and called(name) >= 2
     time.sleep(0.3)
     assert called(name) == 0
-    code = ("import os\nfrom course.sandbox import Sandboxed\n"
+    code = ("import os, threading\nfrom course.sandbox import Sandboxed\n"
             f"work = Sandboxed([('run', 'a', {ESCAPE!r})])\nwork.call('escapes', {name!r})\n"
-            "print('escaped', flush=True)\nos.kill(os.getpid(), 9)")
+            "print('escaped', flush=True)\n"
+            "threading.Timer(1, os.kill, (os.getpid(), 9)).start()\n"
+            f"work.call('hangs', {name!r})")
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
                          env=os.environ | {"TMPDIR": str(tmp_path)})
     assert run.stdout == "escaped\n"
