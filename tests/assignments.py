@@ -17,6 +17,11 @@ QUESTIONS = {name: {one.identity: one for one in made.questions} for name, made 
 
 
 @cache
+def data(name, seed):
+    return ALL[name].data(seed)
+
+
+@cache
 def hidden(name, seed):
     return ALL[name].hidden(seed)
 
@@ -33,7 +38,7 @@ def stub(name):
 @contextlib.contextmanager
 def desk(name, seed, folder):
     """In a folder with the visible data, silently."""
-    (Path(folder) / "data.npz").write_bytes(ALL[name].data(seed))
+    (Path(folder) / "data.npz").write_bytes(data(name, seed))
     with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()), \
             warnings.catch_warnings():
         warnings.simplefilter("ignore")
