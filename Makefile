@@ -21,7 +21,7 @@ book test: export JUPYTER_CONFIG_DIR = $(OURS)/jupyter
 book test: export JUPYTER_DATA_DIR = $(OURS)/jupyter
 book test: export JUPYTER_RUNTIME_DIR = $(OURS)/jupyter
 
-.PHONY: help book pdf test bench results references canaries graph lab assignments grade lock clean FORCE
+.PHONY: help book pdf slides test bench results references canaries graph lab assignments grade lock clean FORCE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -29,6 +29,7 @@ help:
 	@echo "make book    execute the chapters and publish them to _build/html/index.html"
 	@echo "make test    the same, then run every test"
 	@echo "make pdf     the published book in one file, _build/ml-leaks.pdf (needs Chromium)"
+	@echo "make slides  a deck for each part of the book, out of its figures, in _build/slides"
 	@echo "make bench   many models at once against one after the other; what an audit costs"
 	@echo "make results record the paper's experiments anew where stale (SET= RECIPE= SEED= ADOPT=1)"
 	@echo "make references  many models' logits of the same records, anew where stale (SET= RECIPE=)"
@@ -62,6 +63,9 @@ test: book $(TESTED)
 
 pdf: book
 	$(PY) -m tools.pdf _build/html _build/ml-leaks.pdf
+
+slides: book
+	$(PY) -m tools.slides _build/source _build/slides
 
 bench: $(READY)
 	$(PY) -m benchmarks.many
