@@ -19,9 +19,9 @@ def train_numpy(build: Builder, dataset: Dataset, *, epochs: int = 50, batch_siz
 
     It is the model that `train_many` would train on all of `dataset` with `seed=[seed]`, so the
     seed may also be a tuple of whole numbers; for adversaries whose next question depends on the
-    last answer. Like `train_many`, this seeds the
-    global generators of Python, NumPy and TensorFlow. Raises ValueError for networks of another
-    kind, for numbers out of range, and for a model that diverges.
+    last answer. Like `train_many`, it seeds the global generators of Python, NumPy and TensorFlow.
+    Raises ValueError for networks of another kind, for numbers out of range, and for a model that
+    diverges.
     """
     needs_tensorflow("train_numpy")
     whole(1, epochs=epochs, batch_size=batch_size)
