@@ -111,3 +111,7 @@ def test_what_could_not_be_run_is_not_the_students_fault():
 
     with pytest.raises(Unable, match="no process here"):
         question(check).judge(None, {})
+
+
+def test_all_points_and_none_are_points():
+    assert (Points(3, 3, "").points, Points(0, 3, "").points) == (3, 0)
