@@ -114,6 +114,29 @@ def test_a_wrong_answer_loses_what_it_should_and_no_other_question_does(name, id
     assert all(one.points == one.out_of for one in graded(name, submission, 0, others).values())
 
 
+@pytest.mark.parametrize("name, identity, points, spoil", [
+    (NAMES[0], "a-7", 8, lambda right, found, members: (0, 0) if found == 0 else None),
+    (NAMES[0], "a-7", 8, lambda right, found, members: (1, 1) if found == members else None),
+    (NAMES[1], "b-6", 6, lambda right, *given: (
+        np.arange(len(right)) % 2 if len(given[4]) < 2_000 else None)),
+    (NAMES[2], "c-1", 8, lambda right, said, t: said + 0.1 if (said == 0).any() else None),
+    (NAMES[2], "c-3", 0, lambda right, *given: right * [1, 0, 1]),
+    (NAMES[3], "d-4", 13, lambda right, one, two, *_: 0.5 if np.array_equal(one, two) else None),
+    (NAMES[3], "d-4", 0, lambda right, one, two, *_: None if np.array_equal(one, two) else 0.0),
+])
+def test_an_answer_that_is_wrong_in_one_place_loses_that_part(name, identity, points, spoil,
+                                                              tmp_path):
+    master, function = solved(name, tmp_path), KNOWN[name][identity]
+
+    def answer(*arguments):
+        right = np.asarray(master.call(function, *arguments))
+        told = spoil(right, *arguments)
+        return right if told is None else told
+
+    found = graded(name, Submission({function: answer}), 0, {identity})[identity]
+    assert found.points == points
+
+
 @pytest.mark.parametrize("name, identity, body", OTHER)
 def test_another_right_answer_has_every_point(name, identity, body, tmp_path):
     submission = solved(name, tmp_path, {identity: body})
@@ -193,6 +216,21 @@ def test_two_seeds_and_two_purposes_give_other_numbers_and_one_the_same(name):
             assert key not in secret or not np.array_equal(array, secret[key])
     assert all(np.array_equal(array, ALL[name].hidden(1)[key]) for key, array in secret.items())
     assert any(not np.array_equal(array, hidden(name, 2)[key]) for key, array in secret.items())
+
+
+def test_the_hidden_data_do_not_begin_as_the_visible_ones(name):
+    """Arrays of other lengths differ anyway, but may come from the same random numbers."""
+    made, secret = ALL[name].visible(1), hidden(name, 1)
+    for key in made.keys() & secret.keys():
+        one, other = made[key].ravel(), secret[key].ravel()
+        least = min(len(one), len(other))
+        assert least <= 20 or not np.array_equal(one[:least], other[:least]), key
+
+
+def test_the_board_shows_three_records_in_ten_of_members_and_of_others():
+    made = ALL[NAMES[3]].visible(0)
+    for who in (made["member"], ~made["member"]):
+        assert abs(made["public"][who].mean() - 0.3) < 0.02
 
 
 def test_a_long_seed_is_as_good(name):

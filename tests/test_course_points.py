@@ -6,7 +6,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from course.points import Points, Question, Refused, total
+from course.points import Points, Question, Refused, Unable, total
 from course.submission import Submission, said
 from mlleaks_helpers.interval import Interval
 
@@ -103,3 +103,15 @@ def test_an_exception_is_told_whatever_it_does():
     Hostile.__name__ = "x" * 1_000
     assert said(Hostile()) == "x" * 60 + ": (its message cannot be read)"
     assert len(said(ValueError("y" * 1_000 + "\n"))) < 400 and "\n" not in said(ValueError("a\nb"))
+
+
+def test_what_could_not_be_run_is_not_the_students_fault():
+    def check(submission, given):
+        raise Unable("no process here")
+
+    with pytest.raises(Unable, match="no process here"):
+        question(check).judge(None, {})
+
+
+def test_all_points_and_none_are_points():
+    assert (Points(3, 3, "").points, Points(0, 3, "").points) == (3, 0)

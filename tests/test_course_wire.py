@@ -93,3 +93,12 @@ def line(tree, rest=b""):
 def test_no_other_message_is_read(message):
     with pytest.raises(ValueError):
         wire.decode(message)
+
+
+def test_what_is_just_deep_enough_comes_back_and_one_deeper_is_refused():
+    value = 1
+    for _ in range(wire.DEEPEST):
+        value = [value]
+    assert wire.decode(wire.encode(value)) == value
+    with pytest.raises(ValueError, match="nested at most 8 deep"):
+        wire.encode([value])

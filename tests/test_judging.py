@@ -119,3 +119,23 @@ def test_usual_intervals_fit_and_others_do_not(scored):
                                        member, rate)
         assert not found_interval_fits((report.value, report.high, report.low), scores, member,
                                        rate)
+
+
+def test_points_have_two_digits_and_what_is_worth_nothing_is_not_judged():
+    marks, judged = Marks(10), []
+    marks.part(5, lambda: 1 / 3, "a third")
+    assert marks.part(0, lambda: judged.append(1) or True, "never told") == 0
+    assert marks.total().points == 1.67 and marks.total().message == "a third" and not judged
+
+
+def test_the_readings_of_a_rate_by_hand():
+    """29 of 100 may be accused, however 100 × 0.29 is rounded: 27 at least and 31 at most."""
+    scores = np.append(np.arange(100), [68.5, 69, 72, 72.5])
+    assert found_range(scores, np.arange(104) >= 100, 0.29) == (0.25, 0.75)
+
+
+def test_an_interval_below_what_was_measured_does_not_fit(scored):
+    scores, member = scored
+    n, report = int(member.sum()), tpr_at_fpr(*scored, 0.05)
+    for share in (report.value / 4, (1 + report.value) / 2):
+        assert not found_interval_fits((share, *wilson(round(share * n), n)), scores, member, 0.05)

@@ -84,3 +84,9 @@ def test_a_guarded_answer_keeps_its_label_and_stands_at_the_cut(made):
     assert np.all(at_cut | np.all(moved == own, axis=1)) and at_cut.mean() > 0.9
     assert np.allclose(law.guarded(np.array([[0.6, 0.3, 0.1]]), 0.8), [[0.8, 0.15, 0.05]])
     assert np.allclose(law.guarded(np.array([[0.6, 0.35, 0.05]]), 0.4), [[0.6, 0.35, 0.05]])
+
+
+def test_logits_of_answers_that_are_0_or_1_are_finite_and_opposite():
+    said = np.array([[1.0, 0, 0], [0, 1, 0]])
+    sure, never = law.logit(said, [0, 0])
+    assert 20 < sure < 40 and never == -sure and said.tolist() == [[1, 0, 0], [0, 1, 0]]
