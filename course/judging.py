@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import stats
 
 from course.points import Points, Refused
 from mlleaks_helpers.interval import Interval
@@ -83,13 +84,27 @@ def within(value, ends, slack=1e-6) -> bool:
     return bool(ends[0] - slack <= value <= ends[1] + slack)
 
 
+def judge_tpr(marks: Marks, submission, name: str, scores, member, rates, *,
+              level: tuple[float, float]) -> None:
+    """Ten points for a function of scores, members and a rate that returns the share found.
+
+    level  a rate, and what it must stay below there, where all scores are equal
+    """
+    share = 0
+    for rate in rates:
+        share += marks.part(4, lambda rate=rate: within(
+            submission.number(name, scores, member, rate), found_range(scores, member, rate)),
+            "The cut should falsely accuse that share of the non-members, and the answer is the "
+            "share of the members above it.")
+    rate, most = level
+    marks.part(2 if share else 0, lambda: submission.number(
+        name, np.zeros(len(member)), member, rate) < most,
+        "Where all scores are equal, either all are accused or nobody is; all are too many.")
+
+
 def wilson(found: int, members: int) -> tuple[float, float]:
     """Wilson's 95 % interval of a share."""
-    z = 1.959964
-    share, extra = found / members, z**2 / members
-    middle = (share + extra / 2) / (1 + extra)
-    half = z / (1 + extra) * np.sqrt(share * (1 - share) / members + extra / members / 4)
-    return middle - half, middle + half
+    return tuple(stats.binomtest(found, members).proportion_ci(0.95, "wilson"))
 
 
 def found_interval_fits(found, scores, member, rate) -> bool:

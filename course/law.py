@@ -58,40 +58,12 @@ def answers(rng, people: Records, member, *, learned: float = 1.0, noise: float 
     return posteriors
 
 
-def logit(posteriors, labels):
-    """log of p / (1 − p) for each record's own class, finite also where p is 0 or 1."""
-    posteriors = np.array(posteriors, float)
-    rows = np.arange(len(posteriors))
-    own = posteriors[rows, labels]
-    posteriors[rows, labels] = 0
-    return np.log(np.maximum(own, LOWEST)) - np.log(np.maximum(posteriors.sum(axis=1), LOWEST))
-
-
 def nobody(people: Records) -> np.ndarray:
     """The membership of a model that has seen none of them: for references."""
     return np.zeros(len(people.labels), bool)
 
 
 # ---------------------------------------------------------------- what an owner does to answers
-
-
-def heated(posteriors, t: float):
-    """The logits divided by t."""
-    powers = posteriors ** (1 / t)
-    return powers / powers.sum(axis=1, keepdims=True)
-
-
-def label_only(posteriors):
-    return np.eye(posteriors.shape[1])[posteriors.argmax(axis=1)]
-
-
-def top(posteriors, k: int):
-    """The k largest; the others get equal shares of what is left."""
-    order = np.argsort(-posteriors, axis=1)
-    kept = posteriors.copy()
-    rest = np.take_along_axis(posteriors, order[:, k:], axis=1).mean(axis=1, keepdims=True)
-    np.put_along_axis(kept, order[:, k:], rest, axis=1)
-    return kept
 
 
 def guarded(posteriors, cut: float):

@@ -10,7 +10,7 @@ from course.judging import (
     best_balanced,
     decided,
     either_way,
-    found_range,
+    judge_tpr,
     near,
     wilson,
     within,
@@ -102,17 +102,8 @@ def check_auc(submission, given) -> Points:
 
 def check_tpr_at_fpr(submission, given) -> Points:
     marks = Marks(10)
-    scores, member = given["sharp_scores"], given["sharp_member"]
-    share = 0
-    for rate in (0.02, 0.1):
-        share += marks.part(4, lambda rate=rate: within(
-            submission.number("tpr_at_fpr", scores, member, rate),
-            found_range(scores, member, rate)),
-            "The cut should falsely accuse that share of the non-members, and the answer is the "
-            "share of the members above it.")
-    marks.part(2 if share else 0, lambda: submission.number(
-        "tpr_at_fpr", np.zeros(len(member)), member, 0.1) < 0.15,
-        "Where all scores are equal, either all are accused or nobody is; all are too many.")
+    judge_tpr(marks, submission, "tpr_at_fpr", given["sharp_scores"], given["sharp_member"],
+              (0.02, 0.1), level=(0.1, 0.15))
     return marks.total()
 
 

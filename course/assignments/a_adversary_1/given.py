@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from course import law
+from mlleaks_helpers.attacks import logit
 
 PURPOSE = 1
 VISIBLE, HIDDEN, PEOPLE = range(3)
@@ -43,8 +44,8 @@ def _model(rng, name, n):
 def _scores(rng, member, *, subtracted=False):
     """Logits of a model with these members, perhaps less those of one that saw none of them."""
     people = law.records(rng, len(member))
-    own = law.logit(law.answers(rng, people, member), people.labels)
-    other = law.logit(law.answers(rng, people, np.zeros(len(member), bool)), people.labels)
+    own = logit(law.answers(rng, people, member), people.labels)
+    other = logit(law.answers(rng, people, np.zeros(len(member), bool)), people.labels)
     return own - other if subtracted else own
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from course import law
+from mlleaks_helpers.attacks import keep_top, label_only, logit, temperature
 
 PURPOSE = 2
 VISIBLE, HIDDEN, TRIALS, ROLL = range(4)
@@ -57,10 +58,10 @@ def hidden(seed: int) -> dict:
 def defended(rng, people, member, learned, defense, digits=2, k=3):
     """The answers of a model, as its owner lets them out."""
     if defense == "soft":
-        return law.heated(law.answers(rng, people, member, learned=0.7 * learned), 1.8)
+        return temperature(law.answers(rng, people, member, learned=0.7 * learned), 1.8)
     said = law.answers(rng, people, member, learned=learned)
     return {"none": lambda: said, "rounded": lambda: np.round(said, digits),
-            "top": lambda: law.top(said, k), "label only": lambda: law.label_only(said)}[defense]()
+            "top": lambda: keep_top(said, k), "label only": lambda: label_only(said)}[defense]()
 
 
 def _model(rng, name, n, learned=1.0, defense="none", digits=2):
@@ -90,7 +91,7 @@ def _examples(rng, n, digits, k):
 def _sharp(rng, member, learned=1.0):
     """Scores of an attack with a reference."""
     people = law.records(rng, len(member))
-    own, hers = (law.logit(law.answers(rng, people, who, learned=learned), people.labels)
+    own, hers = (logit(law.answers(rng, people, who, learned=learned), people.labels)
                  for who in (member, law.nobody(people)))
     return own - hers
 
@@ -98,7 +99,7 @@ def _sharp(rng, member, learned=1.0):
 def _blunt(rng, member):
     """Scores of an attack that is right on average, and by chance alone where it is surest."""
     people = law.records(rng, len(member))
-    scores = law.logit(law.answers(rng, people, member), people.labels)
+    scores = logit(law.answers(rng, people, member), people.labels)
     highest = np.sort(scores)[-len(scores) // 50]
     return _by_luck(member, lambda: np.where(
         scores > highest, highest + rng.random(len(scores)), scores))

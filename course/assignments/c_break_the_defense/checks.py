@@ -6,8 +6,8 @@ import numpy as np
 
 from course.assignments.c_break_the_defense.given import DEFENSES
 from course.judging import Marks, found_interval_fits, found_range, near, within
-from course.law import heated
 from course.points import Points, Question
+from mlleaks_helpers.attacks import temperature
 from mlleaks_helpers.interval import around
 from mlleaks_helpers.metrics import tpr_at_fpr
 
@@ -20,7 +20,7 @@ def check_undo_temperature(submission, given) -> Points:
     share = 0
     for t in map(float, given["temperatures"]):
         share += marks.part(4, lambda t=t: near(submission.array(
-            "undo_temperature", heated(posteriors, t), t), posteriors, 1e-5),
+            "undo_temperature", temperature(posteriors, t), t), posteriors, 1e-5),
             "Dividing the logits by t takes each posterior to the power 1 / t, and each row is "
             "divided by its sum; undo both.")
     sure = np.array([[1.0, 0, 0], [0.5, 0.5, 0]])

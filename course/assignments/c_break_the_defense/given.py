@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from course import law
+from mlleaks_helpers.attacks import logit, temperature
 
 PURPOSE = 3
 VISIBLE, HIDDEN = range(2)
@@ -44,7 +45,7 @@ def _model(rng, name, n, defense, t=1.0):
     """Its answers, and those of a model of hers: trained alike, undisguised, on none of them."""
     people, member = law.records(rng, n), law.halves(rng, n)
     said = law.answers(rng, people, member, learned=0.55 if defense == "dropout" else 1.0)
-    disguise = {"temperature": lambda: law.heated(said, t), "rounded": lambda: np.round(said, 3),
+    disguise = {"temperature": lambda: temperature(said, t), "rounded": lambda: np.round(said, 3),
                 "guarded": lambda: law.guarded(said, 0.93)}.get(defense, lambda: said)
     return {f"{name}_model": disguise(), f"{name}_labels": people.labels,
             f"{name}_hers": law.answers(rng, people, law.nobody(people)), f"{name}_member": member}
@@ -57,7 +58,7 @@ def _stack(rng, name, n):
     learned = rng.permutation(THIRDS)[third]
     own = law.answers(rng, people, member, learned=learned)
     hers = law.answers(rng, people, law.nobody(people))
-    return {f"{name}_scores": law.logit(own, people.labels) - law.logit(hers, people.labels),
+    return {f"{name}_scores": logit(own, people.labels) - logit(hers, people.labels),
             f"{name}_member": member, f"{name}_third": third}
 
 
@@ -71,7 +72,7 @@ def _cuts(rng, n=2_400):
             (0.0, lambda own: own, 2.6, "closed"), (0.0, lambda own: own, 0.0, "closed")):
         while True:
             people, member = law.records(rng, n), law.halves(rng, n)
-            own = law.logit(law.answers(rng, people, member, learned=learned), people.labels)
+            own = logit(law.answers(rng, people, member, learned=learned), people.labels)
             if learned or abs(own[member].mean() - own[~member].mean()) < 0.04:
                 break
         cases.append((move(own), member, cut, name))

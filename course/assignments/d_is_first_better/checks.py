@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from course.assignments.d_is_first_better.given import RATE
-from course.judging import Marks, decided, found_interval_fits, found_range, near, within
+from course.judging import Marks, decided, found_interval_fits, found_range, judge_tpr, near
 from course.points import Points, Question
 
 TWO_OF_THREE = {3: 1, 2: 2 / 3, 1: 0, 0: 0}     # one of three may be luck
@@ -13,16 +13,8 @@ TWO_OF_THREE = {3: 1, 2: 2 / 3, 1: 0, 0: 0}     # one of three may be luck
 
 def check_tpr(submission, given) -> Points:
     marks = Marks(10)
-    scores, member = given["scores"][0], given["member"]
-    share = 0
-    for rate in (0.05, 0.01):
-        share += marks.part(4, lambda rate=rate: within(
-            submission.number("tpr", scores, member, rate), found_range(scores, member, rate)),
-            "The cut should falsely accuse that share of the non-members, and the answer is the "
-            "share of the members above it.")
-    marks.part(2 if share else 0, lambda: submission.number(
-        "tpr", np.zeros(len(member)), member, 0.05) < 0.1,
-        "Where all scores are equal, either all are accused or nobody is; all are too many.")
+    judge_tpr(marks, submission, "tpr", given["scores"][0], given["member"], (0.05, 0.01),
+              level=(0.05, 0.1))
     return marks.total()
 
 
