@@ -15,23 +15,21 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import wire
 
-HEAD = 8    # bytes that say how long a message is
-
 
 class Missing(Exception):
     """There is no such function."""
 
 
 def receive(file):
-    head = file.read(HEAD)
-    if len(head) < HEAD:
+    head = file.read(wire.HEAD)
+    if len(head) < wire.HEAD:
         raise EOFError
     return wire.decode(file.read(int.from_bytes(head, "big")))
 
 
 def send(file, kind, value):
     message = wire.encode((kind, value))
-    file.write(len(message).to_bytes(HEAD, "big") + message)
+    file.write(len(message).to_bytes(wire.HEAD, "big") + message)
     file.flush()
 
 
@@ -62,7 +60,7 @@ def answered(names, late, what, name, value):
 
 def called(names, name, value):
     if not callable(names.get(name)):
-        raise Missing(f"there is no function {name}")
+        raise Missing
     return names[name](*value)
 
 
@@ -81,18 +79,6 @@ def plain(code):
     return re.sub(r"(?m)^([ \t]*)[%!].*$", r"\1pass", code)
 
 
-def said(name, error, longest=300):
-    """An exception in one short line, whatever its own methods do."""
-    if isinstance(error, Missing):
-        return f"there is no function {name}"
-    kind = type(error).__name__[:60]
-    try:
-        text = " ".join(str(error)[:longest].split())
-    except BaseException:
-        text = "(its message cannot be read)"
-    return f"{name} raised {kind}: {text}" if text else f"{name} raised {kind}"
-
-
 def main(requests, answers):
     late, names = [], {"__name__": "__main__", "__builtins__": __builtins__, "display": print,
                        "get_ipython": lambda: None}
@@ -108,8 +94,10 @@ def main(requests, answers):
             try:
                 answer = answered(names, late, what, name, value)
                 wire.encode(answer)
+            except Missing:
+                send(told, "refused", f"there is no function {name}")
             except BaseException as error:
-                send(told, "refused", said(name, error))
+                send(told, "refused", f"{name} raised {wire.said(error)}")
             else:
                 send(told, "value", answer)
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mlleaks_helpers
-from course import inside, wire
+from course import wire
 from course.points import Refused, Unable
 from course.processes import own_processes, used
 from course.submission import Submission
@@ -172,7 +172,7 @@ class Sandboxed(Submission):
             raise Refused(f"{name}: {error}") from None
         begin = time.monotonic()
         try:
-            found = self._exchange(len(message).to_bytes(inside.HEAD, "big") + message,
+            found = self._exchange(len(message).to_bytes(wire.HEAD, "big") + message,
                                    begin + min(self.limits.seconds_a_call,
                                                max(1, self.limits.seconds - self._used)))
             kind, value = wire.decode(found)
@@ -195,7 +195,7 @@ class Sandboxed(Submission):
 
     def _exchange(self, message, deadline):
         output, coming, looked = self._process.stdout.fileno(), bytearray(), 0.0
-        wanted = inside.HEAD
+        wanted = wire.HEAD
         while len(coming) < wanted:
             now = time.monotonic()
             if now >= deadline:
@@ -217,11 +217,11 @@ class Sandboxed(Submission):
                 if not got:
                     raise Ended(self._last_words())
                 coming += got
-                if len(coming) >= inside.HEAD:
-                    wanted = inside.HEAD + int.from_bytes(coming[:inside.HEAD], "big")
-                if wanted > inside.HEAD + wire.LONGEST:
+                if len(coming) >= wire.HEAD:
+                    wanted = wire.HEAD + int.from_bytes(coming[:wire.HEAD], "big")
+                if wanted > wire.HEAD + wire.LONGEST:
                     raise Ended(f"it returned more than {wire.LONGEST >> 20} MB")
-        return bytes(coming[inside.HEAD:wanted])
+        return bytes(coming[wire.HEAD:wanted])
 
     def _drain(self, output):
         got = os.read(output, 2**20)

@@ -7,8 +7,6 @@ import numpy as np
 from course import wire
 from course.points import Refused
 
-NAMES = 60  # characters of what a stranger wrote
-
 
 class Submission:
     """The functions of a module, a notebook's names or any dict, in this process.
@@ -59,17 +57,7 @@ class Submission:
         try:
             return wire.encode(self.functions[name](*wire.decode(message)))
         except (Exception, SystemExit) as error:
-            raise Refused(f"{name} raised {said(error)}") from None
-
-
-def said(error: BaseException, longest: int = 300) -> str:
-    """An exception in one short line, whatever its own methods do."""
-    kind = type(error).__name__[:NAMES]
-    try:
-        text = " ".join(str(error)[:longest].split())
-    except BaseException:
-        text = "(its message cannot be read)"
-    return f"{kind}: {text}" if text else kind
+            raise Refused(f"{name} raised {wire.said(error)}") from None
 
 
 def _fits(shape, wanted):

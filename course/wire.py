@@ -15,6 +15,8 @@ import numpy as np
 LONGEST = 64 * 2**20    # bytes of one message
 LONGEST_LINE = 8 * 2**20
 DEEPEST = 8
+HEAD = 8                # bytes that say how long a message is
+NAMES = 60              # characters of a name that a stranger wrote
 KINDS = "biufU"         # truth values, whole numbers, floats and text
 DTYPE = re.compile(r"[<|][biufU]\d{1,9}")
 SINGLE = (bool, int, float, str, type(None))
@@ -49,6 +51,16 @@ def decode(message: bytes):
     if len(left):
         raise ValueError("the message is longer than it says")
     return value
+
+
+def said(error: BaseException, longest: int = 300) -> str:
+    """An exception in one short line, whatever its own methods do."""
+    kind = type(error).__name__[:NAMES]
+    try:
+        text = " ".join(str(error)[:longest].split())
+    except BaseException:
+        text = "(its message cannot be read)"
+    return f"{kind}: {text}" if text else kind
 
 
 def _tree(value, arrays, depth):
