@@ -1,34 +1,25 @@
-"""What processes use of a machine, where it tells."""
+"""What processes use of a machine."""
 
 import contextlib
 import os
-import subprocess
-import sys
-from pathlib import Path
+
+import psutil
 
 
 def own_processes() -> int:
     """How many this user has, with their threads: without walls they count towards a limit."""
-    threads = ["-L"] if sys.platform == "linux" else []
-    wanted = ["ps", *threads, "-U", str(os.getuid()), "-o", "pid="]
-    try:
-        return len(subprocess.run(wanted, capture_output=True, check=True).stdout.splitlines())
-    except (OSError, subprocess.CalledProcessError):
-        return 1_000
+    return sum(one.info["num_threads"] or 0
+               for one in psutil.process_iter(["uids", "num_threads"])
+               if one.info["uids"] and one.info["uids"].real == os.getuid())
 
 
 def used(number: int) -> tuple[int, float]:
-    """Bytes in memory and seconds of a process and all that it started, where Linux tells."""
-    children, told = {}, {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            parts = path.read_text().rpartition(")")[2].split()
-            children.setdefault(int(parts[1]), []).append(int(path.parent.name))
-            told[int(path.parent.name)] = int(parts[21]), int(parts[11]) + int(parts[12])
-    ahead, pages, ticks = [number], 0, 0
-    while ahead:
-        one = ahead.pop()
-        some = told.get(one, (0, 0))
-        pages, ticks = pages + some[0], ticks + some[1]
-        ahead += children.get(one, [])
-    return pages * os.sysconf("SC_PAGE_SIZE"), ticks / os.sysconf("SC_CLK_TCK")
+    """Bytes in memory and seconds of a process and all that it started; 0 once it is gone."""
+    memory = seconds = 0
+    with contextlib.suppress(psutil.NoSuchProcess):
+        first = psutil.Process(number)
+        for one in [first, *first.children(recursive=True)]:
+            with contextlib.suppress(psutil.Error):
+                times, size = one.cpu_times(), one.memory_info().rss
+                memory, seconds = memory + size, seconds + times.user + times.system
+    return memory, seconds
