@@ -154,7 +154,7 @@ def _hours(minutes):
 def _copy_helpers(folder):
     """The helpers without what the book recorded, which is large and no assignment reads."""
     shutil.copytree(Path(mlleaks_helpers.__file__).parent, folder, ignore=shutil.ignore_patterns(
-        "__pycache__", "recordings", "references"))
+        "__pycache__", "recordings", "references", "canaries.npz"))
 
 
 def main(*arguments) -> int:

@@ -14,6 +14,7 @@ from mlleaks_helpers.observation import as_numbers
 
 LEAST_MODELS = {"shrunk": 1, "own": 2}
 
+
 def exposure(references: References, *, variance: str = "shrunk") -> np.ndarray:
     """How far apart the models with a record and those without it answer, (n,).
 

@@ -17,6 +17,7 @@ from mlleaks_helpers.data import load
 from mlleaks_helpers.files import replacing, sha256
 from mlleaks_helpers.models import best_epochs, dropout, mlp, selena, stacking, train_many
 from tools.entries import digest, put, versions
+from tools.references import waiting_room
 
 NAME, ORDINARY, CANARIES, HELD_OUT = "shoppers-20", 2_000, 100, 500
 MODELS, EPOCHS = 17, 50
@@ -56,9 +57,9 @@ def told(answers: np.ndarray, k: int) -> tuple[np.ndarray, float]:
 
 
 def main() -> None:
-    room = FILE.with_name(f".{FILE.stem}")
-    room.mkdir(exist_ok=True)
     epochs = dict.fromkeys(RECIPES, EPOCHS) | {"early": stop()}
+    room = waiting_room(FILE, {"data": digest(planted().people), "epochs": epochs})
+    room.mkdir(exist_ok=True)
     arrays, entries = {"included": np.packbits(halves(planted(), MODELS), axis=1)}, {}
     for recipe in RECIPES:
         kept = []
