@@ -237,6 +237,13 @@ def test_a_long_seed_is_as_good(name):
     assert ALL[name].visible(2**48 + 12345).keys() == ALL[name].visible(0).keys()
 
 
+def test_examples_of_the_largest_posteriors_keep_as_many_as_they_should():
+    for made, kept in ((models.visible(2), [3, 3]), (models.hidden(2), [3, 5])):
+        tops = made["examples"][made["example_names"] == "top"]
+        above = [np.sum(one > one.min(axis=1, keepdims=True) + 1e-12, axis=1) for one in tops]
+        assert sorted(np.median(one) for one in above) == kept
+
+
 def test_which_mystery_model_leaks_changes_from_seed_to_seed():
     keys = [models.key(seed) for seed in SEEDS]
     assert {next(place for place, one in enumerate(key) if one[0] == 1) for key in keys} == {

@@ -45,6 +45,7 @@ def test_it_holds_what_is_needed_and_nothing_else(given):
     names = {path.name for path in given[1].iterdir()}
     assert names == {"tiny.ipynb", "data.npz", "requirements.txt", "GUIDE.md", "mlleaks_helpers"}
     assert not list(given[1].rglob("recordings")) and not list(given[1].rglob("*.pyc"))
+    assert not list(given[1].rglob("canaries.npz"))
     size = sum(path.stat().st_size for path in given[1].rglob("*") if path.is_file())
     assert size < 3 * 2**20
 

@@ -391,9 +391,10 @@ def test_without_walls_it_is_said_and_used(monkeypatch):
 
 
 def test_what_processes_use_is_counted_with_all_that_they_started():
-    code = ("import subprocess, sys\nsum(range(10**7))\nsubprocess.run([sys.executable, '-c',"
-            " 'import time; x = b\"y\" * 2**26; time.sleep(60)'])")
-    one = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+    below = "import time; x = b'y' * 2**26; time.sleep(60)"
+    for work in ("", "sum(range(10**7))\n"):       # what is started starts another
+        below = f"import subprocess, sys\n{work}subprocess.run([sys.executable, '-c', {below!r}])"
+    one = subprocess.Popen([sys.executable, "-c", below], start_new_session=True)
     try:
         end = time.monotonic() + 30
         while used(one.pid)[0] < 2**26 and time.monotonic() < end:
