@@ -24,7 +24,7 @@ def test_the_plan_has_every_set_and_several_seeds():
             assert {seed for *job, seed in jobs if job == [name, recipe]} >= {0, 1}
     assert ("cifar100", "stacking", 2) in jobs and ("lfw", "stacking", 0) not in jobs
     assert {seed for *job, seed in jobs if job == ["location", "dropout"]} == set(range(10))
-    assert {seed for *job, seed in jobs if job == ["cifar10", "plain"]} == set(range(4))
+    assert {seed for *job, seed in jobs if job == ["cifar10", "plain"]} == set(range(8))
     assert ("cifar100", "epochs-200", 2) in jobs and ("location", "shadows-10", 4) in jobs
 
 
@@ -71,7 +71,7 @@ def test_how_often_an_experiment_is_repeated():
     assert seeds("retail-50", "dropout") == seeds("retail-2", "stacking") == 10
     assert seeds("lfw", "plain") == 10 and seeds("lfw", "dropout") == 3
     assert seeds("news", "plain") == seeds("news", "dropout") == 4
-    assert seeds("cifar100", "plain") == 5
+    assert seeds("cifar10", "plain") == 8 and seeds("cifar100", "plain") == 10
     assert {seeds("news", "stacking"), seeds("cifar10", "dropout"), seeds("olivetti", "pixels"),
             seeds("cifar100", "epochs-200")} == {3}
 
