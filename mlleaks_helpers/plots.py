@@ -14,6 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from cycler import cycler
 from IPython.display import display
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 
 MEMBER = "#d55e00"  # Okabe and Ito's palette: told apart with every kind of colour vision
 NON_MEMBER = "#0072b2"
@@ -50,7 +51,8 @@ def score_histogram(scores, member, ax=None, *, bins=40, label="attack score"):
     scores, member = np.asarray(scores), np.asarray(member, bool)
     edges = np.histogram_bin_edges(scores, bins)
     for who, color, name in [(~member, NON_MEMBER, "non-members"), (member, MEMBER, "members")]:
-        ax.hist(scores[who], edges, color=color, alpha=0.55, label=f"{name} ({who.sum():,})")
+        ax.hist(scores[who], edges, color=color, alpha=0.55, histtype="stepfilled",
+                label=f"{name} ({who.sum():,})")
     ax.set(xlabel=label, ylabel="records")
     ax.legend()
     return ax
@@ -132,7 +134,7 @@ def _frame(draw, value, figsize, salt) -> str:
             draw(value)
             if not fig.axes:
                 raise ValueError(f"draw must draw on plt.gca(), and drew nothing for {value!r}")
-            fig.savefig(file := StringIO(), format="svg", metadata={"Date": None})
+            FigureCanvasSVG(fig).print_svg(file := StringIO(), metadata={"Date": None})
         finally:
             plt.close(fig)
     svg = file.getvalue()

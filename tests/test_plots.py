@@ -24,8 +24,10 @@ def shown(monkeypatch):
 def test_histograms_of_both_groups_share_one_grid():
     ax = matplotlib.figure.Figure().subplots()
     plots.score_histogram([0, 1, 2, 3], [False, False, True, True], ax, bins=6)
-    non_members, members = ax.containers
-    assert [bar.get_x() for bar in members] == [bar.get_x() for bar in non_members]
+    members, non_members = (patch.get_xy() for patch in ax.patches[::-1])
+    assert set(members[:, 0]) == set(non_members[:, 0]) == set(np.arange(0, 3.5, 0.5))
+    assert [members[:, 1].max(), non_members[:, 1].max()] == [1, 1]
+    assert members[members[:, 1] > 0, 0].min() == 2 > non_members[non_members[:, 1] > 0, 0].max()
     assert ax.get_legend_handles_labels()[1] == ["non-members (2)", "members (2)"]
 
 
