@@ -197,8 +197,11 @@ def file_of(name: str, recipe: str, seed: int) -> Path:
 
 def _entries() -> dict:
     """The provenance of all experiments, read again where a file is new or has changed."""
-    files = [(path, path.stat().st_mtime_ns) for path in sorted(folder().glob("*/*.json"))]
-    return _read(tuple(files))
+    root = folder()
+    files = [(one.path, one.stat().st_mtime_ns)
+             for part in (os.scandir(root) if root.exists() else ()) if part.is_dir()
+             for one in os.scandir(part) if one.name.endswith(".json")]
+    return _read(tuple(sorted(files)))
 
 
 @lru_cache(maxsize=1)
@@ -206,7 +209,7 @@ def _read(files):
     entries = {}
     for path, _ in files:
         try:
-            entry = json.loads(path.read_text(encoding="utf-8"))
+            entry = json.loads(Path(path).read_text(encoding="utf-8"))
             entries[entry["set"], entry["recipe"], entry["seed"]] = entry
         except (ValueError, KeyError, TypeError) as error:
             raise OSError(f"{path} is damaged: {error}") from error

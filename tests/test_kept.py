@@ -41,6 +41,25 @@ def test_every_argument_counts():
         assert np.abs(first - answers(**changed)).max() > 1e-3, changed
 
 
+@pytest.mark.parametrize("build", [mlp(8), dropout(mlp(8))])
+def test_each_epoch_hands_over_the_model_that_so_many_epochs_make(build):
+    """150 records in batches of 16: the last batch of an epoch is a short one."""
+    models = []
+    last = train_numpy(build, VOTES, each_epoch=models.append, **ALL)
+    assert len(models) == 3
+    for epochs, model in enumerate(models, 1):
+        alone = train_numpy(build, VOTES, epochs=epochs, batch_size=16)
+        np.testing.assert_array_equal(model(VOTES.x), alone(VOTES.x))
+    np.testing.assert_array_equal(models[-1](VOTES.x), last(VOTES.x))
+    assert np.abs(models[0](VOTES.x) - models[1](VOTES.x)).max() > 1e-3
+
+
+def test_each_epoch_shows_prepared_records():
+    models = []
+    last = train_numpy(mlp(8), COLUMNS, each_epoch=models.append, **ALL)
+    np.testing.assert_array_equal(models[-1](COLUMNS.x), last(COLUMNS.x))
+
+
 def test_it_can_be_asked_again_and_one_by_one():
     kept = train_numpy(mlp(8), COLUMNS, **ALL)
     first = kept(COLUMNS.x)

@@ -114,12 +114,14 @@ def flips_needed(ask, x: np.ndarray, labels: np.ndarray, *, walks: int = 4,
     known = _classes(ask, x) == labels
     total = np.zeros(len(x))
     for _ in range(walks):
-        order = np.where(bought, rng.random(x.shape), np.inf).reshape(len(x), -1)
-        place = order.argsort(axis=1).argsort(axis=1).reshape(x.shape)
+        coins = np.where(bought, rng.random(x.shape), np.inf)
+        first = np.sort(coins.reshape(len(x), -1), axis=1)  # those taken away at first come first
+        first = np.column_stack([first, np.full(len(x), np.inf)])
         right, wrong = np.zeros(len(x), int), has + 1  # so many taken away, and what is answered
         for _ in range(steps):
             middle = (right + wrong) // 2
-            taken = place < middle.reshape(-1, *[1] * (x.ndim - 1))
+            next_one = first[np.arange(len(x)), middle]
+            taken = coins < next_one.reshape(-1, *[1] * (x.ndim - 1))
             holds = _classes(ask, np.where(taken, 0, x).astype(x.dtype)) == labels
             right, wrong = np.where(holds, middle, right), np.where(holds, wrong, middle)
         total += wrong
