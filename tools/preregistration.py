@@ -36,7 +36,7 @@ def counts() -> str:
         words.append(f"On {_day(date)}, with the results known, the number or band changed for "
                      f"{_list(today)}: {len(claims) - len(changed)} of {len(claims)} still stood "
                      "as they were before the recordings.")
-    kept = [number for number, old, new in later if not _moved(old, new)]
+    kept = sorted({number for number, old, new in later if not _moved(old, new)})
     words.append(f"For {_list(kept)} the band stayed, and what changed is how the claim is "
                  "measured, or whether it is judged.")
     return " ".join(words)

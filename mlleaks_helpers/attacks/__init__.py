@@ -12,6 +12,7 @@ from mlleaks_helpers.attacks.classifiers import (
     attack_regression,
     attack_trees,
 )
+from mlleaks_helpers.attacks.learned import learned_ratio
 from mlleaks_helpers.attacks.lira import lira
 from mlleaks_helpers.attacks.masks import keep_top, label_only, memguard, round_to, temperature
 from mlleaks_helpers.attacks.population import QuantileThresholds, accused, p_values
@@ -31,6 +32,7 @@ __all__ = ["STATISTICS", "WITHOUT_LABEL", "Attack", "ClassThresholds", "ClassTre
            "LearnedCalibration", "PerClass", "QuantileThresholds", "References", "Threshold",
            "TopPosteriors", "accused", "attack_mlp", "attack_regression", "attack_trees",
            "best_threshold", "calibrated", "choose", "flipped", "flips_needed", "held_out",
-           "keep_top", "label_only", "lira", "log_ratio", "logit", "memguard", "p_values",
-           "pick_threshold", "proxies", "references", "rehearse", "right_answers", "rmia",
-           "robustness", "round_to", "shifted", "temperature", "threshold_for", "top_posteriors"]
+           "keep_top", "label_only", "learned_ratio", "lira", "log_ratio", "logit", "memguard",
+           "p_values", "pick_threshold", "proxies", "references", "rehearse", "right_answers",
+           "rmia", "robustness", "round_to", "shifted", "temperature", "threshold_for",
+           "top_posteriors"]
