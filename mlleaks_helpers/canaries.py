@@ -122,7 +122,7 @@ def recorded_canaries(recipe: str = "plain") -> RecordedCanaries:
     """What was recorded of models with canaries among their members.
 
     recipe  "plain", "early", "dropout", "stacking" or "selena"; "plain-twins" and "selena-twins",
-            of models that were trained on the twins as well; "plain-labels", of the plain models
+            of models that were trained on the twins as well; "labels", of the plain models
             where each answer is a class alone: in place of a logit the `robustness` of copies of
             the record from which some of the 1s were taken away
 

@@ -18,7 +18,7 @@ from tools.plan import settings
 BITS = Dataset("bits", (np.random.default_rng(0).random((300, 200)) < 0.3).astype(np.uint8),
                np.arange(300) % 7, tuple("abcdefg"))
 RECIPES = ("plain", "early", "dropout", "stacking", "selena", "plain-twins", "selena-twins",
-           "plain-labels")
+           "labels")
 
 
 def planted(**options):
@@ -161,7 +161,7 @@ def test_of_stacks_the_part_of_everyone_is_kept():
 
 
 def test_labels_alone_are_counted_over_copies():
-    labels, plain = recorded_canaries("plain-labels"), recorded_canaries()
+    labels, plain = recorded_canaries("labels"), recorded_canaries()
     copies = labels.provenance["copies"]
     counts = (copies + 1) / (1 + np.exp(-labels.everyone.logits)) - 0.5
     np.testing.assert_allclose(counts, counts.round(), atol=0.06)
@@ -282,7 +282,7 @@ def test_accuracy_is_of_ordinary_records_that_the_model_did_not_learn(small):
 
 
 def test_labels_are_asked_of_copies_that_lose_and_never_gain(small):
-    kept = command.told("plain-labels", 0, lambda x: np.eye(3)[np.minimum(x.sum(axis=1), 2)])
+    kept = command.told("labels", 0, lambda x: np.eye(3)[np.minimum(x.sum(axis=1), 2)])
     copies = flipped(small.people.x, 8, lose=command.LOSE, gain=0)
     np.testing.assert_array_equal(kept["logits"], robustness(
         np.minimum(copies.sum(axis=2), 2) == small.asked[:, None]))
@@ -300,7 +300,7 @@ def test_the_command_goes_on_where_it_was(small, tmp_path, monkeypatch, capsys):
     for place in (command, module):
         monkeypatch.setattr(place, "FILE", tmp_path / "canaries.npz")
         monkeypatch.setattr(place, "PROVENANCE", tmp_path / "canaries.json")
-    monkeypatch.setattr(command, "RECIPES", ("plain", "early", "stacking", "plain-labels"))
+    monkeypatch.setattr(command, "RECIPES", ("plain", "early", "stacking", "labels"))
     monkeypatch.setattr(command, "MODELS", 2)
     monkeypatch.setattr(command, "stop", lambda: 3)
     trained, really = [], command.one

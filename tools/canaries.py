@@ -24,7 +24,7 @@ NAME, MODELS = "location", 17
 CANARIES, HELD_OUT = 100, 500  # the ordinary records are two parts, as in the paper's experiments
 COPIES, LOSE = 64, 0.3
 RECIPES = ("plain", "early", "dropout", "stacking", "selena", "plain-twins", "selena-twins",
-           "plain-labels")
+           "labels")
 
 
 def planted() -> Planted:
@@ -72,7 +72,7 @@ def told(recipe: str, k: int, model) -> dict[str, np.ndarray]:
     included = halves(here, MODELS)[k]
     answers = model(here.people.x)
     right = (answers.argmax(axis=1) == here.asked)[here.ordinary]
-    if recipe.endswith("labels"):
+    if recipe == "labels":
         copies = flipped(here.people.x, COPIES, lose=LOSE, gain=0)
         logits = robustness(right_answers(model, copies, here.asked))
     else:
