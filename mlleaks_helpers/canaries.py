@@ -98,6 +98,8 @@ class RecordedCanaries:
     canaries, twins, ordinary  References to the records of a kind. What is said of a twin is the
                                logit of its canary's label, and `included` is the canary's, too:
                                it tells whether the model was trained on the *canary*
+    part        (models, n) of stacks, for each record of `everyone`: which model of the stack it
+                went to, as `Stack.part_` has it, −1 if none; None of other models
     accuracy    (models,) on ordinary records that the model was not trained on
     provenance  how the models were made
     """
@@ -105,6 +107,7 @@ class RecordedCanaries:
     canaries: References
     twins: References
     ordinary: References
+    part: np.ndarray | None
     accuracy: np.ndarray
     provenance: dict
 
@@ -119,7 +122,9 @@ def recorded_canaries(recipe: str = "plain") -> RecordedCanaries:
     """What was recorded of models with canaries among their members.
 
     recipe  "plain", "early", "dropout", "stacking" or "selena"; "plain-twins" and "selena-twins",
-            of models that were trained on the twins as well
+            of models that were trained on the twins as well; "labels", of the plain models
+            where each answer is a class alone: in place of a logit the `robustness` of copies of
+            the record from which some of the 1s were taken away
 
     Logits are kept to three digits. Raises ValueError for another recipe, and OSError for a file
     that is damaged.
@@ -133,9 +138,12 @@ def recorded_canaries(recipe: str = "plain") -> RecordedCanaries:
         raise ValueError(f"recipe is {recipe!r}: recorded are {', '.join(entry['recipes'])}")
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         logits, inside = arrays[recipe], arrays["included"]
+        part = arrays["part"] if recipe == "stacking" else None
     count, n = entry["canaries"], logits.shape[1]
     inside = np.unpackbits(inside, axis=1, count=n).astype(bool)
     canary, twin, other = np.split(np.arange(n), [count, 2 * count])
     asked = [References(logits[:, rows], inside[:, of])
              for rows, of in ((canary, canary), (twin, canary), (other, other))]
-    return RecordedCanaries(*asked, np.array(entry["recipes"][recipe]["accuracy"]), entry)
+    if part is not None:
+        part = np.delete(part, twin, axis=1)
+    return RecordedCanaries(*asked, part, np.array(entry["recipes"][recipe]["accuracy"]), entry)

@@ -2,82 +2,113 @@
 
     python -m tools.canaries
 
-Makes `mlleaks_helpers/canaries.npz`. Each model's answers are kept as soon as it is trained, so
-that a run that was killed goes on where it was.
+Makes `mlleaks_helpers/canaries.npz`. What each model says is kept as soon as it is trained, so that
+a run that was killed goes on where it was.
 """
 
 import shutil
-import warnings
 
 import numpy as np
 
-from mlleaks_helpers.attacks.statistics import logit
-from mlleaks_helpers.canaries import FILE, PROVENANCE, halves, plant
+from mlleaks_helpers.attacks import flipped, logit, right_answers, robustness
+from mlleaks_helpers.canaries import FILE, PROVENANCE, Planted, halves, plant
 from mlleaks_helpers.data import load
 from mlleaks_helpers.files import replacing, sha256
-from mlleaks_helpers.models import best_epochs, dropout, mlp, selena, stacking, train_many
+from mlleaks_helpers.models import Trained, best_epochs, selena, train, train_numpy
 from tools.entries import digest, put, versions
+from tools.experiments import builder
+from tools.plan import SIZES, settings
 from tools.references import waiting_room
 
-NAME, ORDINARY, CANARIES, HELD_OUT = "shoppers-20", 2_000, 100, 500
-MODELS, EPOCHS = 17, 50
-BUILDERS = {"plain": mlp(), "early": mlp(), "dropout": dropout(mlp()), "stacking": stacking(mlp()),
-            "selena": selena(mlp())}
-RECIPES = (*BUILDERS, "plain-twins", "selena-twins")
+NAME, MODELS = "location", 17
+CANARIES, HELD_OUT = 100, 500  # the ordinary records are two parts, as in the paper's experiments
+COPIES, LOSE = 64, 0.3
+RECIPES = ("plain", "early", "dropout", "stacking", "selena", "plain-twins", "selena-twins",
+           "labels")
 
 
-def planted():
+def planted() -> Planted:
     """The records that all models are asked about."""
-    return plant(load(NAME), ordinary=ORDINARY, canaries=CANARIES)
+    return plant(load(NAME), ordinary=2 * SIZES[NAME], canaries=CANARIES)
+
+
+def recipe_of(recipe: str) -> dict:
+    """Keywords of `train`: the book's own for the set, and the defense."""
+    base = recipe.partition("-")[0]
+    defense = base if base in ("dropout", "stacking") else "plain"
+    how = settings(NAME, defense)["target"]
+    build = builder(how, SIZES[NAME])
+    return {"build": selena(build) if base == "selena" else build,
+            "epochs": how["epochs"], "batch_size": how["batch_size"]}
 
 
 def stop() -> int:
     """How many epochs the owner of model 0 would train: she holds out people whom nobody has."""
-    more = plant(load(NAME), ordinary=ORDINARY + HELD_OUT, canaries=CANARIES).people
+    more = plant(load(NAME), ordinary=2 * SIZES[NAME] + HELD_OUT, canaries=CANARIES).people
     held_out = more.take(slice(len(more) - HELD_OUT, None))
-    mine = halves(planted(), MODELS)[0]
-    return best_epochs(BUILDERS["plain"], more.take(np.flatnonzero(mine)), held_out, most=EPOCHS)
+    mine = np.flatnonzero(halves(planted(), MODELS)[0])
+    how = recipe_of("plain")
+    return best_epochs(how["build"], more.take(mine), held_out, most=how["epochs"],
+                       batch_size=how["batch_size"])
 
 
-def one(recipe: str, k: int, epochs: int = EPOCHS) -> np.ndarray:
-    """Train model k of a recipe: its posteriors for everybody, (n, classes)."""
+def one(recipe: str, k: int, **options) -> Trained:
+    """Train model k of a recipe."""
     here = planted()
-    base, _, twins = recipe.partition("-")
-    included = halves(here, MODELS, twins=bool(twins))[[k]]
-    with warnings.catch_warnings(action="ignore"):  # stacks and SELENA are trained one by one
-        return train_many(BUILDERS[base], here.people, included, query=here.people, epochs=epochs,
-                          seed=[(0, k)])[0]
+    base, _, more = recipe.partition("-")
+    members = np.flatnonzero(halves(here, MODELS, twins=more == "twins")[k])
+    learn = train if base in ("stacking", "selena") else train_numpy
+    return learn(dataset=here.people.take(members), seed=k, **recipe_of(recipe) | options)
 
 
-def told(answers: np.ndarray, k: int) -> tuple[np.ndarray, float]:
-    """What is kept of a model's answers: logits of what is asked, (n,), and its accuracy."""
+def told(recipe: str, k: int, model) -> dict[str, np.ndarray]:
+    """What is kept of model k, or of any function from records to posteriors.
+
+    logits    (n,) of what is asked; of labels alone, their log-odds over changed copies
+    accuracy  on ordinary records that the model did not learn
+    part      (n,) where a stack dealt its members, −1 for others; of stacks only
+    """
     here = planted()
+    included = halves(here, MODELS)[k]
+    answers = model(here.people.x)
     right = (answers.argmax(axis=1) == here.asked)[here.ordinary]
-    return logit(answers, here.asked), right[~halves(here, MODELS)[k, here.ordinary]].mean()
+    if recipe == "labels":
+        copies = flipped(here.people.x, COPIES, lose=LOSE, gain=0)
+        logits = robustness(right_answers(model, copies, here.asked))
+    else:
+        logits = logit(answers, here.asked)
+    kept = {"logits": logits, "accuracy": right[~included[here.ordinary]].mean()}
+    if recipe == "stacking":
+        kept["part"] = np.full(len(included), -1, np.int8)
+        kept["part"][included] = model.model.part_
+    return kept
 
 
 def main() -> None:
-    epochs = dict.fromkeys(RECIPES, EPOCHS) | {"early": stop()}
-    room = waiting_room(FILE, {"data": digest(planted().people), "epochs": epochs})
+    data = digest(planted().people)
+    shorter = {"early": {"epochs": stop()}}
+    room = waiting_room(FILE, {"data": data, "early": shorter})
     room.mkdir(exist_ok=True)
-    arrays, entries = {"included": np.packbits(halves(planted(), MODELS), axis=1)}, {}
+    arrays, recipes = {"included": np.packbits(halves(planted(), MODELS), axis=1)}, {}
     for recipe in RECIPES:
-        kept = []
+        options = shorter.get(recipe, {})
         for k in range(MODELS):
-            path = room / f"{recipe}-{k}.npy"
+            path = room / f"{recipe}-{k}.npz"
             if not path.exists():
-                answers = one(recipe, k, epochs[recipe])
+                kept = told(recipe, k, one(recipe, k, **options))
                 with replacing(path) as part:
-                    np.save(part, answers)
-            kept.append(told(np.load(path), k))
-        arrays[recipe] = np.array([logits for logits, _ in kept], np.float16)
-        entries[recipe] = {"epochs": epochs[recipe],
-                           "accuracy": [round(float(accuracy), 4) for _, accuracy in kept]}
-        print(recipe, np.mean(entries[recipe]["accuracy"]), flush=True)
+                    np.savez(part, **kept)
+        models = [np.load(room / f"{recipe}-{k}.npz") for k in range(MODELS)]
+        arrays[recipe] = np.array([model["logits"] for model in models], np.float16)
+        if "part" in models[0]:
+            arrays["part"] = np.array([model["part"] for model in models])
+        recipes[recipe] = {"epochs": (recipe_of(recipe) | options)["epochs"],
+                           "accuracy": [round(float(model["accuracy"]), 4) for model in models]}
+        print(recipe, np.mean(recipes[recipe]["accuracy"]), flush=True)
     with replacing(FILE) as part:
         np.savez_compressed(part, **arrays)
-    put({"set": NAME, "canaries": CANARIES, "ordinary": ORDINARY, "models": MODELS,
-         "recipes": entries, "data": digest(planted().people), "command": "make canaries",
+    put({"set": NAME, "canaries": CANARIES, "ordinary": 2 * SIZES[NAME], "models": MODELS,
+         "copies": COPIES, "recipes": recipes, "data": data, "command": "make canaries",
          "sha256": sha256(FILE.read_bytes()), "versions": versions()}, PROVENANCE)
     shutil.rmtree(room)
 
