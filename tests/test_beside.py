@@ -1,0 +1,136 @@
+"""The benchmark beside other tools: what it says of measurements, and where a tool is missing."""
+
+import sys
+
+import numpy as np
+import pytest
+from scipy import stats
+
+pytest.importorskip("resource", reason="the benchmarks measure memory as Unix does")
+
+from benchmarks import beside
+from benchmarks.beside import OURS, Measured, case, compete, each, measure, over_targets, table
+from mlleaks_helpers.data import load
+from mlleaks_helpers.interval import Interval
+from mlleaks_helpers.metrics import auc
+
+
+def measured(seconds, area=0.9, memory=500.0, **changed):
+    facts = {"cpu": 0.75 * seconds, "start": 3.0, "memory": memory,
+             "auc": Interval(area, area - 0.05, area + 0.05), "tpr": Interval(0.5, 0.4, 0.6)}
+    return Measured(seconds, **facts | changed)
+
+
+@pytest.fixture
+def small():
+    return load("shoppers-2")
+
+
+def test_ratios_are_of_the_same_target():
+    theirs, ours = [measured(8.0), measured(30.0)], [measured(2.0), measured(10.0)]
+    said = each("seconds", np.divide, theirs, ours)
+    half = stats.t.ppf(0.975, 1) * 0.5  # of the ratios 4 and 3
+    assert said == str(Interval(3.5, 3.5 - half, 3.5 + half))
+
+
+@pytest.mark.parametrize("what", ["seconds", "cpu", "area", "found"])
+def test_each_number_is_compared_with_its_like(what):
+    ours = measured(2.0, area=0.5, cpu=3.0, tpr=Interval(0.25, 0.2, 0.3))
+    theirs = measured(10.0, area=0.75, cpu=12.0, tpr=Interval(0.5, 0.4, 0.6))
+    quotients = {"seconds": 5, "cpu": 4, "area": 1.5, "found": 2}
+    assert each(what, np.divide, [theirs], [ours]) == f"{quotients[what]:.3f}"
+
+
+def test_a_difference_is_theirs_less_ours():
+    assert each("area", np.subtract, [measured(1.0, area=0.5)], [measured(1.0, area=0.75)]) \
+        == "-0.250"
+
+
+def test_one_target_keeps_its_own_interval():
+    assert over_targets([Interval(0.9, 0.8, 0.95)]) == Interval(0.9, 0.8, 0.95)
+
+
+def test_several_targets_are_repetitions():
+    values = [0.80, 0.84, 0.88]
+    found = over_targets([Interval(value, 0, 1) for value in values])
+    half = stats.t.ppf(0.975, 2) * 0.04 / np.sqrt(3)
+    np.testing.assert_allclose([found.value, found.low, found.high],
+                               [0.84, 0.84 - half, 0.84 + half])
+
+
+def test_table_has_means_and_the_largest_memory():
+    lines = table({OURS: [measured(2.0, memory=700), measured(4.0, memory=900)],
+                   "SACRO-ML": [measured(20.0), measured(24.0)]}).splitlines()
+    assert [line.split()[0] for line in lines[1:]] == ["this", "SACRO-ML", "SACRO-ML,"]
+    assert lines[1].removeprefix(OURS).split()[:4] == ["3.0", "2.2", "3.0", "900"]
+    assert lines[2].split()[1:3] == ["22.0", "16.5"]
+    assert "8.000 [" in lines[3] and "at least 4 wanted" in lines[3]
+
+
+def test_nothing_is_wanted_of_art():
+    lines = table({OURS: [measured(2.0)], "ART": [measured(3.0)]}).splitlines()
+    assert "1.500 × seconds, 1.500 × CPU" in lines[-1]
+
+
+def test_missing_tools_are_named_once_and_left_out(monkeypatch, capsys):
+    asked = []
+
+    def alone(function, module, seed, models):
+        asked.append((module, seed, models))
+        if module == "sacro_lira":
+            raise ModuleNotFoundError("No module named 'sacroml'")
+        return measured(1.0 + seed)
+
+    monkeypatch.setattr(beside, "alone", alone)
+    found = compete(2, 16)
+    assert {name: [one.seconds for one in ones] for name, ones in found.items()} \
+        == {OURS: [1.0, 2.0], "ART": [1.0, 2.0]}
+    assert asked == [("book_lira", 0, 16), ("sacro_lira", 0, 16), ("art_black_box", 0, 16),
+                     ("book_lira", 1, 16), ("art_black_box", 1, 16)]
+    said = capsys.readouterr().out
+    assert said.count("left out") == 1
+    assert ("SACRO-ML: left out (No module named 'sacroml'); "
+            "pip install -r benchmarks/requirements.txt brings it") in said
+
+
+def test_the_book_itself_is_never_left_out(monkeypatch):
+    def alone(*_):
+        raise ImportError("no TensorFlow")
+
+    monkeypatch.setattr(beside, "alone", alone)
+    with pytest.raises(ImportError, match="no TensorFlow"):
+        compete(1, 4)
+
+
+@pytest.mark.parametrize("module, needs", [("sacro_lira", "sacroml"), ("art_black_box", "art")])
+def test_a_missing_tool_is_noticed_before_anything_is_trained(monkeypatch, module, needs):
+    monkeypatch.setitem(sys.modules, needs, None)
+    monkeypatch.delitem(sys.modules, f"benchmarks.{module}", raising=False)
+    monkeypatch.setattr(beside, "case", lambda *_: pytest.fail("trained a target"))
+    with pytest.raises(ImportError, match=needs):
+        measure(module, 0, 2)
+
+
+def test_targets_know_their_members_and_no_one_else(small):
+    one, other = case(0, small, size=60), case(1, small, size=60)
+    assert len(one.pool) == len(one.elsewhere) == 120 and one.member.sum() == 60
+    right = one.target.predict(one.pool.x) == one.pool.y
+    assert right[one.member].all() and not right[~one.member].all()
+    assert not np.array_equal(one.pool.x, other.pool.x)
+    assert one.target.random_state != other.target.random_state
+
+
+def test_adversaries_own_records_are_others(small):
+    numbered = np.arange(len(small))
+    one = case(0, type(small)("rows", np.unpackbits(numbered[:, None].view(np.uint8), axis=1),
+                              small.y, small.classes), size=60)
+    rows = np.packbits(np.concatenate([one.pool.x, one.elsewhere.x]), axis=1).view(int).ravel()
+    assert len(set(rows)) == 240
+
+
+def test_references_find_members(small):
+    book = pytest.importorskip("benchmarks.book_lira")
+    one = case(0, small, size=100)
+    scores = book.scores(one, 16)
+    assert scores.shape == (200,) and auc(scores, one.member).low > 0.5
+    assert not np.array_equal(scores, book.scores(one, 15))
