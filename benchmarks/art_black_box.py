@@ -5,18 +5,19 @@ is that of Shokri et al. (2017): shadow models on records of the adversary's own
 that learns from their posteriors and labels what a member looks like.
 """
 
+from copy import deepcopy
+
 import numpy as np
 from art.attacks.inference.membership_inference import MembershipInferenceBlackBox, ShadowModels
 from art.estimators.classification import SklearnClassifier
-from sklearn.base import clone
 
 
-def scores(case, models: int) -> np.ndarray:
+def scores(case, models: int, threads: int) -> np.ndarray:
     """The attack model's chance that each record of the pool was a member."""
     classes, own = np.eye(len(case.pool.classes), dtype=np.float32), case.elsewhere
     np.random.seed(case.seed)  # noqa: NPY002  its forest draws from there
-    fresh = clone(case.target).set_params(random_state=case.seed)
-    shadows = ShadowModels(SklearnClassifier(fresh), models, random_state=case.seed)
+    template = deepcopy(case.target).set_params(random_state=case.seed)
+    shadows = ShadowModels(SklearnClassifier(template), models, random_state=case.seed)
     members, others = shadows.generate_shadow_dataset(
         own.x.astype(np.float32), classes[own.y], member_ratio=0.5)
     attack = MembershipInferenceBlackBox(SklearnClassifier(case.target), attack_model_type="rf")

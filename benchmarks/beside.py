@@ -1,15 +1,16 @@
 """The same question to three tools: which of these records was this model trained on?
 
-LiRA with 64 references of this book, SACRO-ML's with 64 shadow models, and ART's attack model that
-learns from 64 of them. SACRO-ML and ART are optional, and left out where they are missing;
-`benchmarks/requirements.txt` has them, and says how to keep PyTorch small.
+LiRA with 64 references of this book and with fewer, SACRO-ML's with 64 shadow models, and ART's
+attack model that learns from 64 of them. SACRO-ML and ART are optional, and left out where they are
+missing; `benchmarks/requirements.txt` has them, and says how to install them.
 
 All ask the same targets: scikit-learn's network, of the paper's width, epochs and batches. Those
 two train scikit-learn's for their shadow models as well, the book Keras's. Each attack runs in a
-process of its own, on one thread. Its seconds go from a trained target to the scores of all
-records; what the process takes to import stands beside. Memory is the most it ever held.
+process of its own, on as many threads as the others. Its seconds go from a trained target to the
+scores of all records; what the process takes to import stands beside. Memory is the most it ever
+held.
 
-    python -m benchmarks.beside --targets 3
+    python -m benchmarks.beside --targets 3 --threads 1
 """
 
 import argparse
@@ -18,6 +19,7 @@ import time
 import warnings
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import product
 
 import numpy as np
 from sklearn.neural_network import MLPClassifier
@@ -30,10 +32,9 @@ from mlleaks_helpers.metrics import auc, tpr_at_fpr
 EPOCHS, BATCH, RECORDS = 50, 100, 1_252
 RATE = 0.01
 OURS = "this book"
-ATTACKS = {OURS: "book_lira", "SACRO-ML": "sacro_lira", "ART": "art_black_box"}
-WANTED = {"SACRO-ML": 4}  # times our seconds
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
-                            "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
+WANTED = {("SACRO-ML", OURS): 4}  # times our seconds
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS",
+           "TF_NUM_INTEROP_THREADS")
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,13 @@ def case(seed: int, full: Dataset, size: int = RECORDS) -> Case:
     return Case(pool, elsewhere, target, seed)
 
 
-def measure(module: str, seed: int, models: int) -> Measured:
+def attacks(models: int, fewer: int) -> dict[str, tuple[str, int]]:
+    """The lines of the table: which module attacks, with how many models."""
+    return {OURS: ("book_lira", models), f"with {fewer}": ("book_lira", fewer),
+            "SACRO-ML": ("sacro_lira", models), "ART": ("art_black_box", models)}
+
+
+def measure(module: str, seed: int, models: int, threads: int) -> Measured:
     """One attack on one target, in this process. Raises ImportError where its tool is missing."""
     warnings.simplefilter("ignore")
     started = time.perf_counter()
@@ -103,7 +110,7 @@ def measure(module: str, seed: int, models: int) -> Measured:
     start = time.perf_counter() - started
     asked = case(seed, records())
     started, worked = time.perf_counter(), time.process_time()
-    scores = attack.scores(asked, models)
+    scores = attack.scores(asked, models, threads)
     seconds, cpu = time.perf_counter() - started, time.process_time() - worked
     return Measured(seconds, cpu, start, peak_memory(), auc(scores, asked.member),
                     tpr_at_fpr(scores, asked.member, RATE))
@@ -128,18 +135,18 @@ def each(what: str, how, theirs: list[Measured], ours: list[Measured]) -> str:
     return f"{values[0]:.3f}" if len(values) == 1 else str(mean_interval(values))
 
 
-def beside(name: str, theirs: list[Measured], ours: list[Measured]) -> str:
-    """What another tool takes and finds beside this book on the same targets."""
-    wanted = f" (at least {WANTED[name]} wanted)" if name in WANTED else ""
-    return (f"{name}, times and differences to {OURS}: "
-            f"{each('seconds', np.divide, theirs, ours)} × seconds{wanted}, "
-            f"{each('cpu', np.divide, theirs, ours)} × CPU seconds; "
-            f"AUC {each('area', np.subtract, theirs, ours)}, "
-            f"TPR {each('found', np.subtract, theirs, ours)}")
+def beside(name: str, other: str, measured: dict[str, list[Measured]]) -> str:
+    """What a tool takes and finds beside another one on the same targets."""
+    pair = measured[name], measured[other]
+    wanted = f" (at least {WANTED[name, other]} wanted)" if (name, other) in WANTED else ""
+    return (f"{name} beside {other}: {each('seconds', np.divide, *pair)} times the seconds"
+            f"{wanted}, {each('cpu', np.divide, *pair)} times the CPU seconds;\n"
+            f"    AUC differs by {each('area', np.subtract, *pair)}, "
+            f"TPR by {each('found', np.subtract, *pair)}")
 
 
 def table(measured: dict[str, list[Measured]]) -> str:
-    """A line a tool, of means over targets, but the largest memory; then all others beside ours."""
+    """A line an attack, of means over targets, but the largest memory; then tools beside ours."""
     lines = [f"{'':10}{'seconds':>9}{'CPU s':>8}{'to start':>10}{'MB':>7}   "
              f"{'AUC':23}TPR at {100 * RATE:g} % FPR"]
     for name, ones in measured.items():
@@ -149,24 +156,24 @@ def table(measured: dict[str, list[Measured]]) -> str:
                      f"{max(one.memory for one in ones):7.0f}   "
                      f"{over_targets([one.auc for one in ones])!s:23}"
                      f"{over_targets([one.tpr for one in ones])}")
-    lines += [beside(name, ones, measured[OURS]) for name, ones in measured.items() if name != OURS]
-    return "\n".join(lines)
+    ours, others = list(measured)[:2], list(measured)[2:]
+    return "\n".join(lines + [beside(*two, measured) for two in product(others, ours)])
 
 
 def skipped(name: str, error: ImportError) -> str:
-    return f"{name}: left out ({error}); pip install -r benchmarks/requirements.txt brings it"
+    return f"{name}: left out ({error}); benchmarks/requirements.txt says how to install it"
 
 
-def compete(targets: int, models: int) -> dict[str, list[Measured]]:
-    """What every tool that is installed takes and finds, by its name."""
+def compete(targets: int, models: int, fewer: int, threads: int) -> dict[str, list[Measured]]:
+    """What every attack whose tool is installed takes and finds, by its name."""
     measured = {}
-    waiting = dict(ATTACKS)
+    waiting = attacks(models, fewer)
     for seed in range(targets):
-        for name, module in list(waiting.items()):
+        for name, (module, count) in list(waiting.items()):
             try:
-                one = alone(measure, module, seed, models)
+                one = alone(measure, module, seed, count, threads)
             except ImportError as error:
-                if name == OURS:
+                if module == "book_lira":
                     raise
                 del waiting[name]
                 print(skipped(name, error), flush=True)
@@ -181,11 +188,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--targets", type=int, default=3)
     parser.add_argument("--models", type=int, default=64, help="references, or shadow models")
+    parser.add_argument("--fewer", type=int, default=24, help="references of the second line")
+    parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
-    os.environ.update(ONE_THREAD)
-    print(f"{records()}, {RECORDS:,} members and as many others of each target; "
-          f"{options.models} references or shadow models", flush=True)
-    print(table(compete(options.targets, options.models)))
+    os.environ.update(dict.fromkeys(THREADS, str(options.threads)))
+    print(f"{records()}, {RECORDS:,} members and as many others of each target; {options.models} "
+          f"references or shadow models; threads: {options.threads}", flush=True)
+    print(table(compete(**vars(options))))
 
 
 if __name__ == "__main__":

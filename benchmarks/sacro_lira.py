@@ -10,7 +10,7 @@ from sacroml.attacks.target import Target
 logging.disable(logging.INFO)
 
 
-def scores(case, models: int) -> np.ndarray:
+def scores(case, models: int, threads: int) -> np.ndarray:
     """Its likelihood ratio of every record, each record with a variance of its own.
 
     The folder is a new one each time, since shadow models that lie there already are taken as they
@@ -23,4 +23,4 @@ def scores(case, models: int) -> np.ndarray:
         attack = LIRAAttack(output_dir=folder, write_report=False, n_shadow_models=models,
                             mode="online-carlini", report_individual=True)
         attack.attack(target)
-    return np.array(attack.attack_metrics[0]["individual"]["score"])
+    return np.array(attack.attack_metrics[0]["individual"]["member_prob"])

@@ -14,6 +14,8 @@ from mlleaks_helpers.data import load
 from mlleaks_helpers.interval import Interval
 from mlleaks_helpers.metrics import auc
 
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
 
 def measured(seconds, area=0.9, memory=500.0, **changed):
     facts = {"cpu": 0.75 * seconds, "start": 3.0, "memory": memory,
@@ -60,37 +62,43 @@ def test_several_targets_are_repetitions():
 
 def test_table_has_means_and_the_largest_memory():
     lines = table({OURS: [measured(2.0, memory=700), measured(4.0, memory=900)],
+                   "with 8": [measured(1.0), measured(2.0)],
                    "SACRO-ML": [measured(20.0), measured(24.0)]}).splitlines()
-    assert [line.split()[0] for line in lines[1:]] == ["this", "SACRO-ML", "SACRO-ML,"]
     assert lines[1].removeprefix(OURS).split()[:4] == ["3.0", "2.2", "3.0", "900"]
-    assert lines[2].split()[1:3] == ["22.0", "16.5"]
-    assert "8.000 [" in lines[3] and "at least 4 wanted" in lines[3]
+    assert lines[2].removeprefix("with 8").split()[:2] == ["1.5", "1.1"]
+    assert lines[3].split()[1:3] == ["22.0", "16.5"]
+    assert len(lines) == 8
+    assert f"SACRO-ML beside {OURS}: 8.000 [" in lines[4] and "at least 4 wanted" in lines[4]
+    assert "SACRO-ML beside with 8: 16.000 [" in lines[6] and "wanted" not in lines[6]
 
 
-def test_nothing_is_wanted_of_art():
-    lines = table({OURS: [measured(2.0)], "ART": [measured(3.0)]}).splitlines()
-    assert "1.500 × seconds, 1.500 × CPU" in lines[-1]
+def test_differences_stand_below():
+    lines = table({OURS: [measured(2.0, area=0.75)], "with 8": [measured(1.0)],
+                   "ART": [measured(3.0, area=0.5)]}).splitlines()
+    assert "1.500 times the seconds" in lines[4] and "wanted" not in lines[4]
+    assert "by -0.250, TPR by 0.000" in lines[5]
 
 
 def test_missing_tools_are_named_once_and_left_out(monkeypatch, capsys):
     asked = []
 
-    def alone(function, module, seed, models):
-        asked.append((module, seed, models))
+    def alone(function, module, seed, models, threads):
+        asked.append((module, seed, models, threads))
         if module == "sacro_lira":
             raise ModuleNotFoundError("No module named 'sacroml'")
-        return measured(1.0 + seed)
+        return measured(1.0 + seed + models)
 
     monkeypatch.setattr(beside, "alone", alone)
-    found = compete(2, 16)
+    found = compete(targets=2, models=16, fewer=8, threads=3)
     assert {name: [one.seconds for one in ones] for name, ones in found.items()} \
-        == {OURS: [1.0, 2.0], "ART": [1.0, 2.0]}
-    assert asked == [("book_lira", 0, 16), ("sacro_lira", 0, 16), ("art_black_box", 0, 16),
-                     ("book_lira", 1, 16), ("art_black_box", 1, 16)]
+        == {OURS: [17.0, 18.0], "with 8": [9.0, 10.0], "ART": [17.0, 18.0]}
+    assert asked == [("book_lira", 0, 16, 3), ("book_lira", 0, 8, 3), ("sacro_lira", 0, 16, 3),
+                     ("art_black_box", 0, 16, 3), ("book_lira", 1, 16, 3),
+                     ("book_lira", 1, 8, 3), ("art_black_box", 1, 16, 3)]
     said = capsys.readouterr().out
     assert said.count("left out") == 1
     assert ("SACRO-ML: left out (No module named 'sacroml'); "
-            "pip install -r benchmarks/requirements.txt brings it") in said
+            "benchmarks/requirements.txt says how to install it") in said
 
 
 def test_the_book_itself_is_never_left_out(monkeypatch):
@@ -99,7 +107,7 @@ def test_the_book_itself_is_never_left_out(monkeypatch):
 
     monkeypatch.setattr(beside, "alone", alone)
     with pytest.raises(ImportError, match="no TensorFlow"):
-        compete(1, 4)
+        compete(1, 4, 2, 1)
 
 
 @pytest.mark.parametrize("module, needs", [("sacro_lira", "sacroml"), ("art_black_box", "art")])
@@ -108,12 +116,12 @@ def test_a_missing_tool_is_noticed_before_anything_is_trained(monkeypatch, modul
     monkeypatch.delitem(sys.modules, f"benchmarks.{module}", raising=False)
     monkeypatch.setattr(beside, "case", lambda *_: pytest.fail("trained a target"))
     with pytest.raises(ImportError, match=needs):
-        measure(module, 0, 2)
+        measure(module, 0, 2, 1)
 
 
 def test_targets_know_their_members_and_no_one_else(small):
-    one, other = case(0, small, size=60), case(1, small, size=60)
-    assert len(one.pool) == len(one.elsewhere) == 120 and one.member.sum() == 60
+    one, other = case(0, small, size=100), case(1, small, size=100)
+    assert len(one.pool) == len(one.elsewhere) == 200 and one.member.sum() == 100
     right = one.target.predict(one.pool.x) == one.pool.y
     assert right[one.member].all() and not right[~one.member].all()
     assert not np.array_equal(one.pool.x, other.pool.x)
@@ -123,14 +131,14 @@ def test_targets_know_their_members_and_no_one_else(small):
 def test_adversaries_own_records_are_others(small):
     numbered = np.arange(len(small))
     one = case(0, type(small)("rows", np.unpackbits(numbered[:, None].view(np.uint8), axis=1),
-                              small.y, small.classes), size=60)
+                              small.y, small.classes), size=100)
     rows = np.packbits(np.concatenate([one.pool.x, one.elsewhere.x]), axis=1).view(int).ravel()
-    assert len(set(rows)) == 240
+    assert len(set(rows)) == 400
 
 
 def test_references_find_members(small):
     book = pytest.importorskip("benchmarks.book_lira")
     one = case(0, small, size=100)
-    scores = book.scores(one, 16)
+    scores = book.scores(one, 16, threads=1)
     assert scores.shape == (200,) and auc(scores, one.member).low > 0.5
-    assert not np.array_equal(scores, book.scores(one, 15))
+    assert not np.array_equal(scores, book.scores(one, 15, threads=1))
