@@ -7,7 +7,7 @@ import numpy as np
 from sacroml.attacks.likelihood_attack import LIRAAttack
 from sacroml.attacks.target import Target
 
-logging.disable(logging.INFO)
+logging.getLogger("sacroml").setLevel(logging.WARNING)
 
 
 def scores(case, models: int, threads: int) -> np.ndarray:

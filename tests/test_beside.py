@@ -1,6 +1,9 @@
 """The benchmark beside other tools: what it says of measurements, and where a tool is missing."""
 
 import sys
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -142,3 +145,78 @@ def test_references_find_members(small):
     scores = book.scores(one, 16, threads=1)
     assert scores.shape == (200,) and auc(scores, one.member).low > 0.5
     assert not np.array_equal(scores, book.scores(one, 15, threads=1))
+
+
+def stand_in(monkeypatch, ours, **modules):
+    """Our module that uses a tool, with objects of ours in the places of the tool's."""
+    for path, objects in modules.items():
+        names = path.split("__")
+        for k in range(len(names)):
+            name = ".".join(names[: k + 1])
+            if name not in sys.modules or k == len(names) - 1:
+                monkeypatch.setitem(sys.modules, name, ModuleType(name))
+        vars(sys.modules[".".join(names)]).update(objects)
+    monkeypatch.delitem(sys.modules, f"benchmarks.{ours}", raising=False)
+    return import_module(f"benchmarks.{ours}")
+
+
+def test_sacro_gets_the_pool_and_an_empty_folder(monkeypatch, small):
+    one, seen = case(0, small, size=100), []
+
+    class Attack:
+        def __init__(self, **settings):
+            seen.append(settings | {"there": list(Path(settings["output_dir"]).iterdir())})
+
+        def attack(self, target):
+            seen.append(target)
+            scores = [*range(len(target.X_train)), *range(-len(target.X_test), 0)]
+            self.attack_metrics = [{"individual": {"member_prob": scores}}]
+
+    sacro = stand_in(monkeypatch, "sacro_lira",
+                     sacroml__attacks__likelihood_attack={"LIRAAttack": Attack},
+                     sacroml__attacks__target={"Target": SimpleNamespace})
+    scores = sacro.scores(one, 7, threads=1)
+    np.testing.assert_array_equal(scores, [*range(100), *range(-100, 0)])
+    settings, target = seen
+    assert settings["n_shadow_models"] == 7 and settings["mode"] == "online-carlini"
+    assert settings["there"] == [] and not Path(settings["output_dir"]).exists()
+    assert target.model is one.target
+    np.testing.assert_array_equal(np.vstack([target.X_train, target.X_test]), one.pool.x)
+    np.testing.assert_array_equal(np.hstack([target.y_train, target.y_test]), one.pool.y)
+
+
+def test_art_learns_elsewhere_and_is_asked_about_the_pool(monkeypatch, small):
+    one, seen = case(3, small, size=100), SimpleNamespace()
+
+    class Shadows:
+        def __init__(self, template, models, random_state):
+            seen.template, seen.models, seen.seed = template, models, random_state
+
+        def generate_shadow_dataset(self, x, y, member_ratio):
+            seen.own, seen.labels, seen.ratio = x, y, member_ratio
+            return ("member x", "member y", "member p"), ("other x", "other y", "other p")
+
+    class BlackBox:
+        def __init__(self, target, attack_model_type):
+            seen.target = target
+
+        def fit(self, *arrays):
+            seen.learned = arrays
+
+        def infer(self, x, y, probabilities):
+            assert probabilities
+            seen.asked, seen.asked_labels = x, y
+            return np.arange(len(x))[:, None]
+
+    art = stand_in(monkeypatch, "art_black_box",
+                   art__attacks__inference__membership_inference={
+                       "MembershipInferenceBlackBox": BlackBox, "ShadowModels": Shadows},
+                   art__estimators__classification={"SklearnClassifier": lambda model: model})
+    np.testing.assert_array_equal(art.scores(one, 7, threads=1), np.arange(200))
+    assert (seen.models, seen.seed, seen.ratio) == (7, 3, 0.5)
+    assert seen.target is one.target and seen.template.random_state != one.target.random_state
+    assert seen.learned == ("member x", "member y", "other x", "other y", "member p", "other p")
+    np.testing.assert_array_equal(seen.own, one.elsewhere.x)
+    np.testing.assert_array_equal(seen.labels.argmax(axis=1), one.elsewhere.y)
+    np.testing.assert_array_equal(seen.asked, one.pool.x)
+    np.testing.assert_array_equal(seen.asked_labels.argmax(axis=1), one.pool.y)
