@@ -11,10 +11,11 @@ logging.getLogger("sacroml").setLevel(logging.WARNING)
 
 
 def scores(case, models: int, threads: int) -> np.ndarray:
-    """Its likelihood ratio of every record, each record with a variance of its own.
+    """Its likelihood ratio of every record, with a variance of each record's own.
 
-    The folder is a new one each time, since shadow models that lie there already are taken as they
-    are, whatever they learned.
+    Records have 32 bits, with which scikit-learn takes two thirds of the time. The folder is a new
+    one each time, since shadow models that lie there already are taken as they are, whatever they
+    learned.
     """
     x, y, inside = case.pool.x.astype(np.float32), case.pool.y, case.member
     target = Target(model=case.target, X_train=x[inside], y_train=y[inside],
