@@ -30,7 +30,7 @@ help:
 	@echo "make test    the same, then run every test"
 	@echo "make pdf     the published book in one file, _build/ml-leaks.pdf (needs Chromium)"
 	@echo "make slides  a deck for each part of the book, out of its figures, in _build/slides"
-	@echo "make bench   many models at once against one after the other; what an audit costs"
+	@echo "make bench   many models at once against one after the other; an audit; LiRA beside other tools"
 	@echo "make results record the paper's experiments anew where stale (SET= RECIPE= SEED= ADOPT=1)"
 	@echo "make references  many models' logits of the same records, anew where stale (SET= RECIPE=)"
 	@echo "make canaries    models with canaries among their members, under five defenses"
@@ -70,6 +70,7 @@ slides: book
 bench: $(READY)
 	$(PY) -m benchmarks.many
 	$(PY) -m benchmarks.audit
+	$(PY) -m benchmarks.beside
 
 results: $(READY)
 	$(PY) -m tools.record $(if $(SET),--set $(SET)) $(if $(RECIPE),--recipe $(RECIPE)) \

@@ -117,10 +117,14 @@ def measure(how, name, records, models, kind):
     right = posteriors.argmax(axis=2) == dataset.y
     inside = halves(models, len(dataset))
     accuracy = [[r[i].mean(), r[~i].mean()] for r, i in zip(right, inside, strict=True)]
+    return seconds, peak_memory(), np.array(accuracy)
+
+
+def peak_memory() -> float:
+    """The most that this process or one of those it started has held, in MB."""
     kilo = 1 if sys.platform == "linux" else 1024  # Linux counts kilobytes, macOS bytes
     people = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN
-    peak = max(resource.getrusage(who).ru_maxrss for who in people)
-    return seconds, peak / kilo / 1024, np.array(accuracy)
+    return max(resource.getrusage(who).ru_maxrss for who in people) / kilo / 1024
 
 
 def matmul_peak():
