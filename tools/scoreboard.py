@@ -44,9 +44,9 @@ SHAPES = {  # within a circle of radius 9, each told from the others without its
 
 
 def collect(folder) -> list[dict]:
-    """The verdicts in all executed notebooks of `folder`, in the order of claims and chapters.
+    """The verdicts in all executed notebooks of `folder`, in the order of claims and pages.
 
-    Each with its page, and its chapter, which is how the notebook's name begins: "3", or
+    Each with its page, and its place, which is what readers call that: "lesson 3", or
     "evidence III-B" for a page of evidence. A verdict that stands on several pages is taken once,
     from the evidence if it is there. Raises ValueError where the pages do not say the same.
     """
@@ -61,27 +61,27 @@ def collect(folder) -> list[dict]:
 
 
 def _verdicts(path: Path):
-    place = {"page": path.stem, "chapter": _chapter(path)}
+    where = {"page": path.stem, "place": _place(path)}
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
         for output in cell.get("outputs", ()):
             if MIME in output.get("data", ()):
-                yield output["data"][MIME] | place
+                yield output["data"][MIME] | where
 
 
 def _evidence(path: Path):
     return re.match(r"evidence_(\w+?)_", path.stem)
 
 
-def _chapter(path: Path) -> str:
+def _place(path: Path) -> str:
     evidence = _evidence(path)
     return (f"evidence {EVIDENCE[evidence[1]]}" if evidence
-            else path.stem.split("_")[0].lstrip("0"))
+            else f"lesson {path.stem.split('_')[0].lstrip('0')}")
 
 
 def _said(entry: dict) -> str:
     """Numbers and words of a verdict, wherever it stands and however it was rounded."""
     return json.dumps({name: _rounded(value) for name, value in entry.items()
-                       if name not in ("page", "chapter")}, sort_keys=True)
+                       if name not in ("page", "place")}, sort_keys=True)
 
 
 def _rounded(value):
@@ -283,8 +283,8 @@ def notes(entry: dict) -> str:
 
 def link(entry: dict) -> str:
     """To the very box on its page."""
-    place = f"chapter {entry['chapter']}" if entry["chapter"][0].isdigit() else entry["chapter"]
-    return f'<a href="{entry["page"]}.html#{anchor(entry["id"], entry["data"])}">{place}</a>'
+    box = anchor(entry["id"], entry["data"])
+    return f'<a href="{entry["page"]}.html#{box}">{entry["place"]}</a>'
 
 
 def failures(board: Board) -> str:
