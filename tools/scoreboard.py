@@ -17,6 +17,7 @@ from pathlib import Path
 from mlleaks_helpers.claimed import CLAIMS, ML_LEAKS, SINCE, of_group
 from mlleaks_helpers.claims import MIME, anchor, combined
 from mlleaks_helpers.interval import Interval
+from mlleaks_helpers.paper import titled
 
 SECTIONS = {"III-B": "Adversary 1: one shadow", "III-C": "What she need not know",
             "IV": "Adversary 2: transfer", "V": "Adversary 3: no shadow", "VI": "Defenses"}
@@ -268,11 +269,11 @@ def measurements(entries: list[dict]) -> str:
 
 def measurement(entry: dict) -> str:
     """One line: on what, how much, where it is shown, the verdict, and why or what is missing."""
-    each = "".join(f"<li>{escape(name)}: {Interval(*numbers)}, {verdict}</li>"
+    each = "".join(f"<li>{escape(titled(name))}: {Interval(*numbers)}, {verdict}</li>"
                    for name, *numbers, verdict in entry["each"])
     measured = Interval(entry["measured"], entry["low"], entry["high"])
-    return (f"<li>{mark(entry['verdict'])} on {escape(entry['data'])}: {measured} ({link(entry)})."
-            f"{notes(entry)}{f'<ul>{each}</ul>' if each else ''}</li>")
+    return (f"<li>{mark(entry['verdict'])} on {escape(titled(entry['data']))}: {measured} "
+            f"({link(entry)}).{notes(entry)}{f'<ul>{each}</ul>' if each else ''}</li>")
 
 
 def notes(entry: dict) -> str:
@@ -295,9 +296,9 @@ def failures(board: Board) -> str:
 
 def in_short(entry: dict) -> str:
     """A verdict outside its row: the claim, on which sets it is so, and the notes."""
-    on = escape(entry["data"])
+    on = escape(titled(entry["data"]))
     for verdict in dict.fromkeys(each[-1] for each in entry["each"]):
-        names = ", ".join(escape(each[0]) for each in entry["each"] if each[-1] == verdict)
+        names = ", ".join(escape(titled(each[0])) for each in entry["each"] if each[-1] == verdict)
         on += f"; {verdict}: {names}"
     return (f"{numbered(CLAIMS[entry['id']])} {mark(entry['verdict'])} on {on} ({link(entry)})."
             f"{notes(entry)}")
