@@ -325,7 +325,9 @@ def test_dark_mode_follows_the_system(browser):
     ("TPR at 1% FPR", "TPR"), ("LiRA", "LiRA"), ("threshold", "threshold"),
     ("claim 15", "Scoreboard › Claim 15"), ("dropout", "Dropout"),
     ("lesson 3", "3 · One shadow is enough"), ("Chapter 12", "12 · Model stacking"),
-    ("Colab", "Run it"), ("cite", "Cite it"),
+    ("Colab", "Run it"), ("install", "Run it"), ("PDF", "Run it"), ("cite", "Cite it"),
+    ("license", "Cite it"), ("PyTorch", "PyTorch"), ("TPR", "TPR"), ("AUC", "Glossary › AUC"),
+    ("accuracy", "Glossary › accuracy"), ("shadow model", "shadow model"), ("defence", "defense"),
     ("differential privacy", "Glossary › differential privacy")])
 def test_the_search_finds_what_readers_type(browser, typed, first):
     page = browser.new_page()
