@@ -138,15 +138,16 @@ $(TESTED): $(READY)
 
 # --all: without it a warning stops only the first of two builds.
 _build/html/index.html: $(EXECUTED) $(STARTERS) $(SOLVED) $(COPIED) _build/notebooks/.made \
-		_build/needs.mk _config.yml _toc.yml $(wildcard book/_ext/*.py) tools/lessons.py $(READY)
+		_build/needs.mk _config.yml _toc.yml $(wildcard book/_ext/*.py) tools/lessons.py \
+		tools/plain.py tools/game.py $(READY)
 	@rm -rf $(@D)
 	$(BIN)/jupyter-book build _build/source --path-output . --config _config.yml \
 		--toc "$(CURDIR)/_toc.yml" --all -W --keep-going --quiet
 
 # What the download buttons give and JupyterLab opens: the same notebooks, made to work alone.
 _build/notebooks/.made: $(EXECUTED) $(STARTERS) $(SOLVED) $(COPIED) _build/needs.mk _config.yml \
-		tools/notebooks.py tools/plain.py tools/exercises.py tools/lessons.py tools/form.py \
-		$(READY)
+		tools/notebooks.py tools/plain.py tools/game.py tools/exercises.py tools/lessons.py \
+		tools/form.py $(READY)
 	$(PY) -m tools.notebooks _build/source $(@D)
 	@touch $@
 
