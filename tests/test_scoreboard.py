@@ -266,6 +266,13 @@ def test_a_row_unfolds_to_its_measurements():
     assert f'<a href="evidence_5_defenses.html#{anchor(41, "retail")}">evidence VI</a>' in shown
 
 
+def test_a_row_calls_the_sets_by_their_names():
+    got = verdict(data="news → cifar100", each={"lfw": INSIDE, "retail-100": ACROSS}, seeds=3)
+    words = plain(measurement(entry(got)))
+    assert "on News → CIFAR-100:" in words and "Face: 0.850" in words and "retail-100:" in words
+    assert f'#{anchor(41, "news → cifar100")}"' in measurement(entry(got))
+
+
 def test_a_row_without_measurements_says_so():
     assert "Not measured." in row(Board([]), CLAIMS[1])
     cannot_fail = row(Board([]), CLAIMS[28])

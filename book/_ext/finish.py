@@ -171,6 +171,8 @@ def sections(page, doctree):
 def finish(app, pagename, templatename, context, doctree):
     if pagename == "search":
         app.add_js_file("search.js", priority=900, loading_method="defer")
+    if pagename == app.config.root_doc:
+        context["docstitle"] = None   # it would stand twice in the name of the window
     if not doctree:
         return
     app.finish_sections += sections(f"{pagename}.html", doctree)

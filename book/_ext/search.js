@@ -6,7 +6,7 @@
     gdpr: "general data protection regulation", colab: "run it", binder: "run it",
     install: "run it", cite: "how to cite", citation: "how to cite", bibtex: "how to cite",
     license: "licence", licence: "license", defence: "defense", defences: "defenses",
-    tpr: "true positive rate", fpr: "false positive rate",
+    face: "lfw",
     "my model": "your own keras model", "my own model": "your own keras model",
     "false alarm": "falsely accused", victim: "target",
     "confidence vector": "posterior", "probability vector": "posterior", softmax: "posterior",
@@ -21,7 +21,8 @@
     const words = { title: tokens(title), heading: tokens(heading), text: tokens(text) };
     const count = new Map();
     words.text.forEach((word) => count.set(word, (count.get(word) ?? 0) + 1));
-    const names = heading.replace(/^\d+ · /, "").split(/[,:] /).map((name) => joined(tokens(name)));
+    const names = anchor && title !== "Glossary" ? []   // what terms and pages are called
+      : heading.replace(/^\d+ · /, "").split(/[,:] /).map((name) => joined(tokens(name)));
     return { page, title, anchor, heading, text, count, names,
       line: Object.fromEntries(Object.entries(words).map(([key, all]) => [key, joined(all)])) };
   });
