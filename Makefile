@@ -6,7 +6,7 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PY := $(BIN)/python
 READY := $(VENV)/.ready
 
-# Two chapters at a time; threads within the small fits of attacks would only get in their way.
+# Two pages at a time; threads within the small fits of attacks would only get in their way.
 MAKEFLAGS += -j2
 book test: export TQDM_DISABLE = 1
 book test: export OMP_NUM_THREADS = 1
@@ -26,7 +26,7 @@ book test: export JUPYTER_RUNTIME_DIR = $(OURS)/jupyter
 .DELETE_ON_ERROR:
 
 help:
-	@echo "make book    execute the chapters and publish them to _build/html/index.html"
+	@echo "make book    execute the pages and publish them to _build/html/index.html"
 	@echo "make test    the same, then run every test"
 	@echo "make pdf     the published book in one file, _build/ml-leaks.pdf (needs Chromium)"
 	@echo "make slides  a deck for each part of the book, out of its figures, in _build/slides"
@@ -35,7 +35,7 @@ help:
 	@echo "make references  many models' logits of the same records, anew where stale (SET= RECIPE=)"
 	@echo "make canaries    models with canaries among their members, under five defenses"
 	@echo "make graph   which helper imports which"
-	@echo "make lab     open chapters and exercises in JupyterLab, in the folder lab, yours to change"
+	@echo "make lab     open lessons and exercises in JupyterLab, in the folder lab, yours to change"
 	@echo "make assignments  graded assignments for students, made from COURSE_SEED=…"
 	@echo "make grade   points and feedback for what lies in SUBMISSIONS=… (COURSE_SEED=… ASSIGNMENT=)"
 	@echo "make lock    pin requirements.in anew"
@@ -45,7 +45,7 @@ ifneq ($(and $(filter clean,$(MAKECMDGOALS)),$(filter-out clean,$(MAKECMDGOALS))
 $(error run make clean by itself)
 endif
 
-# EXECUTED, STARTERS, SOLVED, TESTED, COPIED: the pages by name; and what each chapter needs.
+# EXECUTED, STARTERS, SOLVED, TESTED, COPIED: the pages by name; and what each page needs.
 ifneq ($(filter-out help bench results references canaries graph lab assignments grade lock clean,$(or $(MAKECMDGOALS),help)),)
 include _build/needs.mk
 endif
@@ -56,7 +56,7 @@ _build/needs.mk: FORCE
 
 book: _build/html/index.html _build/claims.json
 
-# The chapters first: the closing line is then that of all the other tests.
+# The pages first: the closing line is then that of all the other tests.
 test: book $(TESTED)
 	$(PY) -m ruff check
 	$(PY) -m pytest -n 2 --dist loadfile tests
@@ -130,7 +130,7 @@ MADE := scoreboard preregistration status
 $(filter-out $(MADE:%=_build/source/%.md),$(COPIED)):
 	@mkdir -p "$$(dirname "$@")" && cp "$(subst _build/source,book,$@)" "$@"
 
-# Every number a second time: an executed chapter is run again and compared with itself.
+# Every number a second time: an executed page is run again and compared with itself.
 $(TESTED): $(READY)
 	@mkdir -p "$$(dirname "$@")"
 	$(PY) -m pytest -q -p no:cacheprovider --nbval --nbval-current-env \
@@ -139,22 +139,23 @@ $(TESTED): $(READY)
 
 # --all: without it a warning stops only the first of two builds.
 _build/html/index.html: $(EXECUTED) $(STARTERS) $(SOLVED) $(COPIED) _build/notebooks/.made \
-		_build/needs.mk _config.yml _toc.yml $(wildcard book/_ext/*.py) tools/lessons.py $(READY)
+		_build/needs.mk _config.yml _toc.yml $(wildcard book/_ext/*.py) tools/lessons.py \
+		tools/plain.py tools/game.py $(READY)
 	@rm -rf $(@D)
 	$(BIN)/jupyter-book build _build/source --path-output . --config _config.yml \
 		--toc "$(CURDIR)/_toc.yml" --all -W --keep-going --quiet
 
 # What the download buttons give and JupyterLab opens: the same notebooks, made to work alone.
 _build/notebooks/.made: $(EXECUTED) $(STARTERS) $(SOLVED) $(COPIED) _build/needs.mk _config.yml \
-		tools/notebooks.py tools/plain.py tools/exercises.py tools/lessons.py tools/form.py \
-		$(READY)
+		tools/notebooks.py tools/plain.py tools/game.py tools/exercises.py tools/lessons.py \
+		tools/form.py $(READY)
 	$(PY) -m tools.notebooks _build/source $(@D)
 	@touch $@
 
 _build/status.md: $(EXECUTED) $(SOLVED) _build/needs.mk tools/status.py tools/lessons.py $(READY)
 	$(PY) -m tools.status _build/source > $@
 
-# The verdicts out of the executed chapters, and the pages that are made of them.
+# The verdicts out of the executed pages, and the pages that are made of them.
 _build/claims.json: $(EXECUTED) _build/needs.mk tools/scoreboard.py $(READY)
 	$(PY) -m tools.scoreboard collect _build/source > $@
 

@@ -16,6 +16,7 @@ from scipy import stats
 from mlleaks_helpers.bar import drawn_bar, sign
 from mlleaks_helpers.claimed import CLAIMS, GROUPS, Claim, of_group, printable
 from mlleaks_helpers.interval import Interval
+from mlleaks_helpers.paper import titled
 
 MIME = "application/vnd.mlleaks.verdict+json"
 MOST = 100  # repetitions that a verdict still counts
@@ -100,9 +101,10 @@ class Verdict:
     def rows(self) -> dict[str, str]:
         """What the box says, line by line."""
         c = self.claim
-        each = "; ".join(f"{name} {part}, {self.of_each[name]}" for name, part in self.each.items())
+        each = "; ".join(f"{titled(name)} {part}, {self.of_each[name]}"
+                         for name, part in self.each.items())
         rows = {"paper": f"{c.paper} ({c.source})",
-                "here": f"{c.statistic} {self.measured} on {self.data}",
+                "here": f"{c.statistic} {self.measured} on {titled(self.data)}",
                 "each": each,
                 "band": c.band,
                 "known before": c.seen,

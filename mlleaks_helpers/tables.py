@@ -5,6 +5,7 @@ import re
 import numpy as np
 from IPython.display import Markdown
 
+from mlleaks_helpers.paper import titled
 from mlleaks_helpers.recorded import measured, over_seeds
 
 GAP_ATTACKS = {"adversary 1": "macro_recall", "tuned": "macro_recall_tuned",
@@ -13,13 +14,16 @@ ROUNDING = 5e-4
 
 
 def table(head, rows, words: int = 1) -> Markdown:
-    """A table as a notebook shows it: the first `words` columns left, numbers right-aligned."""
+    """A table as a notebook shows it: the first `words` columns left, numbers right-aligned.
+
+    Sets are called as readers know them: `lfw` is Face.
+    """
     return Markdown("\n".join(lines(head, rows, ["---"] * words + ["--:"] * (len(head) - words))))
 
 
 def lines(head, rows, align) -> list[str]:
     """The lines of a table: its head, how each column is aligned, and the rows."""
-    cells = [f"| {' | '.join(map(str, row))} |" for row in (head, *rows)]
+    cells = [titled(f"| {' | '.join(map(str, row))} |") for row in (head, *rows)]
     return [cells[0], f"|{'|'.join(align)}|", *cells[1:]]
 
 

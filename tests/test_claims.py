@@ -62,6 +62,7 @@ def test_the_bands_of_claims_since_are_those_of_the_first_day():
 
 def test_a_claim_since_is_judged_like_the_others(monkeypatch):
     got = check(102, Interval(0.1, 0.05, 0.15), data="location", seeds=8)
+    assert got.rows()["here"].endswith(" on Location") and got.entry()["data"] == "location"
     assert got.verdict == "holds" and got.entry()["group"] == "since"
     assert got.entry()["source"] == CLAIMS[102].source == "Carlini et al. 2022, Section VI"
     assert f"Known before: {CLAIMS[102].seen}" in str(got)

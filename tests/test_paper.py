@@ -3,7 +3,7 @@
 import pytest
 
 from mlleaks_helpers.data import BESIDE, PAPER
-from mlleaks_helpers.paper import NAMES, NUMBERS
+from mlleaks_helpers.paper import NAMES, NUMBERS, titled
 
 TWELVE = {"Adult", "CIFAR-10", "CIFAR-100", "Face", "Location", "MNIST", "News",
           *(f"Purchase-{k}" for k in (2, 10, 20, 50, 100))}
@@ -19,6 +19,17 @@ def test_every_name_is_one_of_the_papers_twelve():
     ("retail-2", "Purchase-2"), ("purchase-2", "Purchase-2"), ("retail-100", "Purchase-100")])
 def test_each_set_has_its_own_name(name, called):
     assert NAMES[name] == called
+
+
+@pytest.mark.parametrize("text, shown", [
+    *((name, called) for name, called in NAMES.items() if "retail" not in name),
+    ("retail-100", "retail-100"), ("retail (stand-in)", "retail (stand-in)"),
+    ("olivetti", "Olivetti"), ("mnist5k", "mnist5k"), ("shoppers-100", "shoppers-100"),
+    ("news → cifar100, 200 epochs", "News → CIFAR-100, 200 epochs"), ("lfw", "Face"),
+    ("| cifar10, plain | adult |", "| CIFAR-10, plain | Adult |"), ("newsgroup", "newsgroup"),
+    ("`lfw` [a](#sheet-location)", "`lfw` [a](#sheet-location)"), ("Location", "Location")])
+def test_pages_call_the_sets_by_one_name(text, shown):
+    assert titled(text) == shown
 
 
 def test_figures_of_all_sets_have_all_sets():

@@ -36,8 +36,8 @@ def verdict(number=41, measured=INSIDE, data="made up", **more):
     return Verdict(CLAIMS[number], measured, data, **more)
 
 
-def entry(got=None, page="03b_continued", chapter="3b", **changed):
-    return (got or verdict()).entry() | {"page": page, "chapter": chapter} | changed
+def entry(got=None, page="03b_continued", place="lesson 3b", **changed):
+    return (got or verdict()).entry() | {"page": page, "place": place} | changed
 
 
 def judged(number, called, **changed):
@@ -67,18 +67,18 @@ def test_claims_json_is_read_from_executed_notebooks(tmp_path):
     write(tmp_path, "10_later", later)
     write(tmp_path, "03b_continued", earlier)
     assert collect(tmp_path) == [
-        earlier._repr_mimebundle_()[MIME] | {"page": "03b_continued", "chapter": "3b"},
-        later._repr_mimebundle_()[MIME] | {"page": "10_later", "chapter": "10"}]
+        earlier._repr_mimebundle_()[MIME] | {"page": "03b_continued", "place": "lesson 3b"},
+        later._repr_mimebundle_()[MIME] | {"page": "10_later", "place": "lesson 10"}]
 
 
-@pytest.mark.parametrize("name, chapter", [
+@pytest.mark.parametrize("name, place", [
     ("evidence_1_adversary_1", "III-B"), ("evidence_2_what_she_need_not_know", "III-C"),
     ("evidence_3_transfer", "IV"), ("evidence_4_no_shadow", "V"), ("evidence_5_defenses", "VI"),
     ("evidence_6_later_papers", "on later papers")])
-def test_pages_of_evidence_are_named_by_the_papers_section(tmp_path, name, chapter):
+def test_pages_of_evidence_are_named_by_the_papers_section(tmp_path, name, place):
     write(tmp_path, name, verdict())
-    assert [(one["page"], one["chapter"]) for one in collect(tmp_path)] == [
-        (name, f"evidence {chapter}")]
+    assert [(one["page"], one["place"]) for one in collect(tmp_path)] == [
+        (name, f"evidence {place}")]
 
 
 @pytest.mark.parametrize("other", ["03_one", "12_what_it_costs", "the_papers_data"])
@@ -253,7 +253,7 @@ def test_dots_lie_in_the_picture_and_apart(group):
 def test_a_row_unfolds_to_its_measurements():
     own = entry(verdict(measured=INSIDE, data="a & b"))
     beside = entry(verdict(data="retail", stand_in=True), page="evidence_5_defenses",
-                   chapter="evidence VI")
+                   place="evidence VI")
     shown = row(Board([own, beside]), CLAIMS[41])
     assert shown.startswith('<details class="claim" id="claim-41">\n<summary>')
     assert "\n\n" not in shown
@@ -262,8 +262,15 @@ def test_a_row_unfolds_to_its_measurements():
                  "Band: 0.8 to 0.9.", "holds on a & b: 0.850 [0.820, 0.880]"):
         assert text in words
     assert words.index("on a & b") < words.index("not counted") < words.index("on retail")
-    assert f'<a href="03b_continued.html#{anchor(41, "a & b")}">chapter 3b</a>' in shown
+    assert f'<a href="03b_continued.html#{anchor(41, "a & b")}">lesson 3b</a>' in shown
     assert f'<a href="evidence_5_defenses.html#{anchor(41, "retail")}">evidence VI</a>' in shown
+
+
+def test_a_row_calls_the_sets_by_their_names():
+    got = verdict(data="news → cifar100", each={"lfw": INSIDE, "retail-100": ACROSS}, seeds=3)
+    words = plain(measurement(entry(got)))
+    assert "on News → CIFAR-100:" in words and "Face: 0.850" in words and "retail-100:" in words
+    assert f'#{anchor(41, "news → cifar100")}"' in measurement(entry(got))
 
 
 def test_a_row_without_measurements_says_so():
@@ -281,7 +288,7 @@ def test_a_measurement_names_each_set_and_what_is_missing():
     assert "b: 0.850 [0.780, 0.920], undecided" in words
     assert f"Few <records>. Would decide: {got.needs}." in words
     settled = plain(measurement(entry()))
-    assert settled.endswith("( chapter 3b ). ")
+    assert settled.endswith("( lesson 3b ). ")
 
 
 ENTRIES = [judged(3, "not here", why="Too few.", data="one"),
@@ -295,15 +302,15 @@ ENTRIES = [judged(3, "not here", why="Too few.", data="one"),
 
 def test_what_could_not_be_reproduced_is_listed_with_the_reason():
     words = plain(failures(Board(ENTRIES)))
-    assert "not here on one ( chapter 3b ). Too few." in words
-    assert "in part on two; holds: a, c; not here: b ( chapter 3b ). Not on b." in words
+    assert "not here on one ( lesson 3b ). Too few." in words
+    assert "in part on two; holds: a, c; not here: b ( lesson 3b ). Not on b." in words
     assert not any(text in words for text in ("So far.", "Elsewhere.", "Never."))
     assert failures(Board([])) == "None."
 
 
 def test_what_is_open_is_listed_with_what_would_decide():
     words = plain(left_open(Board(ENTRIES)))
-    assert "undecided on six ( chapter 3b ). So far. Would decide: about 7 seeds in place" in words
+    assert "undecided on six ( lesson 3b ). So far. Would decide: about 7 seeds in place" in words
     assert "Too few." not in words and "Would decide: more." not in words
     undecided, arithmetic, without = left_open(Board(ENTRIES)).split("<ul>")[1:]
     assert "Claim 28" in arithmetic and "Claim 28" not in without + undecided

@@ -325,7 +325,10 @@ def test_dark_mode_follows_the_system(browser):
     ("TPR at 1% FPR", "TPR"), ("LiRA", "LiRA"), ("threshold", "threshold"),
     ("claim 15", "Scoreboard › Claim 15"), ("dropout", "Dropout"),
     ("lesson 3", "3 · One shadow is enough"), ("Chapter 12", "12 · Model stacking"),
-    ("Colab", "Run it"), ("cite", "Cite it"),
+    ("Colab", "Run it"), ("install", "Run it"), ("PDF", "Run it"), ("cite", "Cite it"),
+    ("license", "Cite it"), ("PyTorch", "PyTorch"), ("TPR", "Glossary › TPR"), ("Face", "lfw"),
+    ("AUC", "Glossary › AUC"),
+    ("accuracy", "Glossary › accuracy"), ("shadow model", "shadow model"), ("defence", "defense"),
     ("differential privacy", "Glossary › differential privacy")])
 def test_the_search_finds_what_readers_type(browser, typed, first):
     page = browser.new_page()
@@ -341,6 +344,23 @@ def test_the_search_finds_what_readers_type(browser, typed, first):
     assert list(dead_links(page.evaluate("[...document.links].map(link => link.href)"))) == []
     assert noise == []
     page.close()
+
+
+@needs_book
+def test_the_search_quotes_no_answers():
+    sections = (HTML / "_static/search.js").read_text(encoding="utf-8").split("\n")[0]
+    assert "Which is which?" in sections and "Lesson 3 learns one" in sections
+    for word in ("Not quite.", "Check Answers", "minutes to read", "the rule says"):
+        assert word not in sections, word
+
+
+@needs_book
+def test_the_first_lesson_deals_ten_records():
+    html = (HTML / "01_what_a_model_remembers.html").read_text(encoding="utf-8")
+    dealt = re.findall(r'<tr data-member="(\w+)" data-rule="(\w+)">', html)
+    right = sum(member == rule for member, rule in dealt)
+    assert len(dealt) == 10 and sum(member == "true" for member, _ in dealt) == 5
+    assert 5 < right < 10 and f"the rule is right about {right} of 10, a coin about 5" in html
 
 
 @needs_book

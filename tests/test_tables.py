@@ -9,6 +9,8 @@ from mlleaks_helpers.tables import beside_the_gap, gap_table, lines, short, tabl
 def test_a_table_line_by_line():
     assert lines(["set", "R"], [["a", 1], ["b", "–"]], ["---", "--:"]) == [
         "| set | R |", "|---|--:|", "| a | 1 |", "| b | – |"]
+    assert lines(["set", "lfw"], [["news", "adult"]], ["---", "---"]) == [
+        "| set | Face |", "|---|---|", "| News | Adult |"]
     assert table(["x", "y", "z"], [[1, 2, 3]]).data == "| x | y | z |\n|---|--:|--:|\n| 1 | 2 | 3 |"
     assert table(["x", "y", "z"], [], words=3).data.splitlines()[1] == "|---|---|---|"
 

@@ -39,7 +39,7 @@ except ModuleNotFoundError:
                               "run  pip install '.[keras]'") from None
 """
 START = """\
-*A notebook of The ML-Leaks Book, to be run and changed. It needs Python 3.11 to 3.13 and the
+*A notebook of The ML-Leaks book, to be run and changed. It needs Python 3.11 to 3.13 and the
 book's helpers, `mlleaks_helpers`: {where}. No GPU and no download of data.*"""
 INSTALLED = "the next cell installs them where they are missing"
 TO_INSTALL = "install them with `pip install '.[keras]'` in the book's folder, or from its wheel"

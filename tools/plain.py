@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tools.exercises import minutes
+from tools.game import rounds, tally
 from tools.lessons import CARD, FENCE, cells, facts, read, source, takes
 
 ROLE = re.compile(r"\{([\w:-]+)\}`([^`]+)`")
@@ -169,6 +170,15 @@ class Plain:
             answers.append(f"**{self.inline(choice)}** {verdict} {self.text(reply)}")
         asked = quoted("\n".join([f"**Quiz.** {self.text(question)}", "", *choices]))
         return f"{asked}\n\n{details('Answers', PARAGRAPH.join(answers))}"
+
+    def _play(self, argument, options, body):
+        played = rounds(self.number(argument))
+        table = ["| record | largest posterior |", "|--:|--:|",
+                 *(f"| {number} | {one.shown} |" for number, one in enumerate(played, 1))]
+        answers = [f"{number}. {one.answer}" for number, one in enumerate(played, 1)]
+        asked = quoted("\n".join([f"**The game.** {self.text(body)}", "", *table]))
+        told = "\n".join([*answers, "", f"Of these, {tally(played)}."])
+        return f"{asked}\n\n{details('Answers', told)}"
 
     def _image(self, argument, options, body):
         return f"![{options.get('alt', '')}]({self.attach(argument)})\n\n{self.text(body)}".strip()

@@ -17,6 +17,7 @@ from pathlib import Path
 from mlleaks_helpers.claimed import CLAIMS, ML_LEAKS, SINCE, of_group
 from mlleaks_helpers.claims import MIME, anchor, combined
 from mlleaks_helpers.interval import Interval
+from mlleaks_helpers.paper import titled
 
 SECTIONS = {"III-B": "Adversary 1: one shadow", "III-C": "What she need not know",
             "IV": "Adversary 2: transfer", "V": "Adversary 3: no shadow", "VI": "Defenses"}
@@ -44,9 +45,9 @@ SHAPES = {  # within a circle of radius 9, each told from the others without its
 
 
 def collect(folder) -> list[dict]:
-    """The verdicts in all executed notebooks of `folder`, in the order of claims and chapters.
+    """The verdicts in all executed notebooks of `folder`, in the order of claims and pages.
 
-    Each with its page, and its chapter, which is how the notebook's name begins: "3", or
+    Each with its page, and its place, which is what readers call that: "lesson 3", or
     "evidence III-B" for a page of evidence. A verdict that stands on several pages is taken once,
     from the evidence if it is there. Raises ValueError where the pages do not say the same.
     """
@@ -61,27 +62,27 @@ def collect(folder) -> list[dict]:
 
 
 def _verdicts(path: Path):
-    place = {"page": path.stem, "chapter": _chapter(path)}
+    where = {"page": path.stem, "place": _place(path)}
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
         for output in cell.get("outputs", ()):
             if MIME in output.get("data", ()):
-                yield output["data"][MIME] | place
+                yield output["data"][MIME] | where
 
 
 def _evidence(path: Path):
     return re.match(r"evidence_(\w+?)_", path.stem)
 
 
-def _chapter(path: Path) -> str:
+def _place(path: Path) -> str:
     evidence = _evidence(path)
     return (f"evidence {EVIDENCE[evidence[1]]}" if evidence
-            else path.stem.split("_")[0].lstrip("0"))
+            else f"lesson {path.stem.split('_')[0].lstrip('0')}")
 
 
 def _said(entry: dict) -> str:
     """Numbers and words of a verdict, wherever it stands and however it was rounded."""
     return json.dumps({name: _rounded(value) for name, value in entry.items()
-                       if name not in ("page", "chapter")}, sort_keys=True)
+                       if name not in ("page", "place")}, sort_keys=True)
 
 
 def _rounded(value):
@@ -268,11 +269,11 @@ def measurements(entries: list[dict]) -> str:
 
 def measurement(entry: dict) -> str:
     """One line: on what, how much, where it is shown, the verdict, and why or what is missing."""
-    each = "".join(f"<li>{escape(name)}: {Interval(*numbers)}, {verdict}</li>"
+    each = "".join(f"<li>{escape(titled(name))}: {Interval(*numbers)}, {verdict}</li>"
                    for name, *numbers, verdict in entry["each"])
     measured = Interval(entry["measured"], entry["low"], entry["high"])
-    return (f"<li>{mark(entry['verdict'])} on {escape(entry['data'])}: {measured} ({link(entry)})."
-            f"{notes(entry)}{f'<ul>{each}</ul>' if each else ''}</li>")
+    return (f"<li>{mark(entry['verdict'])} on {escape(titled(entry['data']))}: {measured} "
+            f"({link(entry)}).{notes(entry)}{f'<ul>{each}</ul>' if each else ''}</li>")
 
 
 def notes(entry: dict) -> str:
@@ -283,8 +284,8 @@ def notes(entry: dict) -> str:
 
 def link(entry: dict) -> str:
     """To the very box on its page."""
-    place = f"chapter {entry['chapter']}" if entry["chapter"][0].isdigit() else entry["chapter"]
-    return f'<a href="{entry["page"]}.html#{anchor(entry["id"], entry["data"])}">{place}</a>'
+    box = anchor(entry["id"], entry["data"])
+    return f'<a href="{entry["page"]}.html#{box}">{entry["place"]}</a>'
 
 
 def failures(board: Board) -> str:
@@ -295,9 +296,9 @@ def failures(board: Board) -> str:
 
 def in_short(entry: dict) -> str:
     """A verdict outside its row: the claim, on which sets it is so, and the notes."""
-    on = escape(entry["data"])
+    on = escape(titled(entry["data"]))
     for verdict in dict.fromkeys(each[-1] for each in entry["each"]):
-        names = ", ".join(escape(each[0]) for each in entry["each"] if each[-1] == verdict)
+        names = ", ".join(escape(titled(each[0])) for each in entry["each"] if each[-1] == verdict)
         on += f"; {verdict}: {names}"
     return (f"{numbered(CLAIMS[entry['id']])} {mark(entry['verdict'])} on {on} ({link(entry)})."
             f"{notes(entry)}")

@@ -132,8 +132,15 @@ def card(app, pagename, title, text):
 
 SILENT = (nodes.section, nodes.title, nodes.literal_block, nodes.raw, nodes.math,
           nodes.math_block, nodes.comment, addnodes.glossary)
+FOR_THE_HAND = {"details", "button", "table"}   # of quizzes and the game
 SEARCH = Path(__file__).with_name("search.js").read_text(encoding="utf-8")
 CLAIM = re.compile(r'<details class="claim" id="(claim-(\d+))">(.*?)</details>', re.S)
+
+
+def is_silent(node):
+    """Whether what a node holds is no prose: code, drawings, answers, what a lesson takes."""
+    return isinstance(node, SILENT) or (isinstance(node, nodes.Element) and (
+        node.get("tag") in FOR_THE_HAND or "lesson" in node["classes"]))
 
 
 def prose(node):
@@ -141,7 +148,7 @@ def prose(node):
     if isinstance(node, nodes.Text):
         return node.astext()
     apart = "" if isinstance(node, nodes.TextElement) else " "
-    return apart.join(prose(child) for child in node.children if not isinstance(child, SILENT))
+    return apart.join(prose(child) for child in node.children if not is_silent(child))
 
 
 def sections(page, doctree):
@@ -164,6 +171,8 @@ def sections(page, doctree):
 def finish(app, pagename, templatename, context, doctree):
     if pagename == "search":
         app.add_js_file("search.js", priority=900, loading_method="defer")
+    if pagename == app.config.root_doc:
+        context["docstitle"] = None   # it would stand twice in the name of the window
     if not doctree:
         return
     app.finish_sections += sections(f"{pagename}.html", doctree)

@@ -1,4 +1,4 @@
-"""Predictions, quizzes, threat cards and the glossary's tool tips, in HTML that needs no script."""
+"""Predictions, quizzes, the game, threat cards, the glossary's tool tips: HTML without script."""
 
 import functools
 import re
@@ -8,7 +8,9 @@ from docutils.parsers.rst import directives
 from sphinx.transforms import SphinxTransform
 from sphinx.util.docutils import SphinxDirective
 
-from tools.lessons import CARD
+from tools.game import rounds, tally
+from tools.lessons import CARD, read
+from tools.plain import glued
 
 MARK = re.compile(r"\(([ x])\)\s+")
 
@@ -147,6 +149,39 @@ class Predicted(Practice):
         return [box]
 
 
+class Play(Practice):
+    """The membership game: rounds that a cell of the page glued as JSON, and a rule to beat."""
+
+    required_arguments = 1
+
+    def run(self):
+        try:
+            played = rounds(glued(read(self.env.doc2path(self.env.docname)))[self.arguments[0]])
+        except (KeyError, ValueError) as error:
+            raise self.error(f"play: no cell of this page glues the rounds of a game: {error}"
+                             ) from error
+        answers = nodes.enumerated_list("", *(nodes.list_item("", text(one.answer, nodes.paragraph))
+                                              for one in played))
+        return [html(
+            "fieldset", *self.question(self.body(), "The game"), self.table(played),
+            html("div", *(html("button", nodes.Text(name), type="button")
+                          for name in ("Member", "Non-member")),
+                 classes=["play-guess"], hidden="hidden"),
+            html("div", classes=["practice-reply"], tabindex="-1", **{"aria-live": "polite"}),
+            html("details", html("summary", nodes.Text("Answers")), answers,
+                 text(f"Of these, {tally(played)}.", nodes.paragraph)),
+            classes=["practice", "play"])]
+
+    def table(self, played):
+        head = html("tr", *(html("th", nodes.Text(name), scope="col")
+                            for name in ("Record", "Largest posterior")))
+        rows = [html("tr", html("th", nodes.Text(f"{number}"), scope="row"),
+                     html("td", nodes.Text(one.shown)),
+                     **{"data-member": f"{one.member}".lower(), "data-rule": f"{one.rule}".lower()})
+                for number, one in enumerate(played, 1)]
+        return html("table", html("thead", head), html("tbody", *rows), classes=["table"])
+
+
 class Threat(Practice):
     """The threat-model card: fixed lines, those struck that this adversary does not need."""
 
@@ -256,7 +291,7 @@ def add_definitions(app, pagename, templatename, context, doctree):
 def setup(app):
     others = dict.fromkeys(["latex", "text", "man", "texinfo"], (plain, nothing))
     app.add_node(element, html=(open_element, close_element), **others)
-    for directive in Quiz, Predict, Predicted, Threat:
+    for directive in Quiz, Predict, Predicted, Play, Threat:
         app.add_directive(directive.__name__.lower(), directive)
     app.add_transform(Partners)
     app.connect("html-page-context", add_definitions, priority=400)

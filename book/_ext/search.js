@@ -4,7 +4,9 @@
   const SHOWN = 25, BEFORE = 60, EXCERPT = 200;
   const ALSO = {   // what readers type, and what the book says
     gdpr: "general data protection regulation", colab: "run it", binder: "run it",
-    cite: "how to cite", citation: "how to cite", bibtex: "how to cite",
+    install: "run it", cite: "how to cite", citation: "how to cite", bibtex: "how to cite",
+    license: "licence", licence: "license", defence: "defense", defences: "defenses",
+    face: "lfw",
     "my model": "your own keras model", "my own model": "your own keras model",
     "false alarm": "falsely accused", victim: "target",
     "confidence vector": "posterior", "probability vector": "posterior", softmax: "posterior",
@@ -19,12 +21,14 @@
     const words = { title: tokens(title), heading: tokens(heading), text: tokens(text) };
     const count = new Map();
     words.text.forEach((word) => count.set(word, (count.get(word) ?? 0) + 1));
-    return { page, title, anchor, heading, text, count,
+    const names = anchor && title !== "Glossary" ? []   // what terms and pages are called
+      : heading.replace(/^\d+ · /, "").split(/[,:] /).map((name) => joined(tokens(name)));
+    return { page, title, anchor, heading, text, count, names,
       line: Object.fromEntries(Object.entries(words).map(([key, all]) => [key, joined(all)])) };
   });
 
-  // A word in a heading counts more than one in the text, a rare one more than a common one, and
-  // words that stand together more than the same words apart.
+  // A word in a heading counts more than one in the text, a rare one more than a common one, words
+  // that stand together more than the same words apart, and what is called so more than all.
   const ranked = (query) => {
     const all = tokens(query), few = all.filter((word) => !stopwords.includes(word));
     const words = [...new Set(few.length ? few : all)], phrase = joined(all);
@@ -42,6 +46,8 @@
       }
       if (words.length > 1) for (const [part, points] of [["heading", 20], ["text", 8]])
         score += points * section.line[part].includes(phrase);
+      score += 12 * section.names.includes(phrase)
+        + 6 * section.names.some((name) => name.startsWith(phrase));
       return { section, covered: found / words.length, score };
     }).filter(({ covered }) => covered > 0);
   };

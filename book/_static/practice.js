@@ -1,4 +1,4 @@
-// Takes predictions and quiz answers, and replies. Without it the page still says everything.
+// Takes predictions, quiz answers and guesses, and replies. Without it the page still says everything.
 (() => {
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 
@@ -68,6 +68,50 @@
     return show;
   };
 
+  // The table fills up with each guess; its last row is the record to guess.
+  const play = (box) => {
+    const [table, guess, reply, details] = ["table", ".play-guess", ".practice-reply", "details"]
+      .map((part) => box.querySelector(part));
+    const rows = all("tbody tr", table);
+    const name = (member) => member ? "member" : "non-member";
+    const mark = (right) => right ? "right" : "wrong";
+    const cell = (tag, text = "") => Object.assign(document.createElement(tag),
+      { textContent: text, ...(tag === "th" && { scope: "col" }) });
+    const show = (row) => { row.hidden = false; };
+    let turn = 0, you = 0, rule = 0;
+    all("thead tr", table)[0].append(
+      ...["It was", "You", "The rule"].map((text) => cell("th", text)));
+    rows.forEach((row) => {
+      row.hidden = true;
+      row.append(cell("td"), cell("td"), cell("td"));
+    });
+    const say = (said) => {
+      const row = rows[turn], was = row.dataset.member === "true";
+      const right = said === was, ruled = (row.dataset.rule === "true") === was;
+      turn += 1, you += right, rule += ruled;
+      [name(was), mark(right), mark(ruled)].forEach((text, i) => {
+        row.cells[i + 2].textContent = text;
+      });
+      const outcome = `Record ${turn} was a ${name(was)}: you are ${mark(right)}, the rule is `
+        + `${mark(ruled)}.`;
+      if (turn < rows.length) {
+        show(rows[turn]);
+        reply.textContent = `${outcome} Score: you ${you}, the rule ${rule}, of ${turn}. `
+          + `Next, record ${turn + 1}: ${rows[turn].cells[1].textContent}.`;
+      } else {
+        guess.hidden = true;
+        details.hidden = false;
+        reply.textContent = `${outcome} You were right about ${you} of ${turn}, the rule about `
+          + `${rule}; a coin would be right about ${turn / 2}.`;
+        reply.focus();
+      }
+    };
+    details.hidden = true;
+    guess.hidden = false;
+    show(rows[0]);
+    all("button", guess).forEach((button, i) => button.addEventListener("click", () => say(!i)));
+  };
+
   // A definition stands below its link, or above where there is no room, until one turns away.
   const place = (tip, link) => {
     document.body.append(tip);
@@ -106,6 +150,7 @@
 
   addEventListener("DOMContentLoaded", () => {
     all(".quiz").forEach(quiz);
+    all(".play").forEach(play);
     const shown = all(".predict").map(predict);
     define();
     addEventListener("load", async () => {   // what was copied before it was typeset
