@@ -1,4 +1,4 @@
-// Takes predictions, quiz answers and guesses, and replies. Without it the page still says everything.
+// Takes predictions, answers and guesses, and replies. Without it the page still says everything.
 (() => {
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 
