@@ -1,5 +1,8 @@
 """Canaries: who is planted, who is trained on whom, and what was recorded."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 from small import small_location
@@ -13,6 +16,7 @@ from mlleaks_helpers.metrics import auc
 from mlleaks_helpers.models import Stack, keras
 from mlleaks_helpers.models.selena import Selena
 from tools import canaries as command
+from tools.entries import digest
 from tools.plan import settings
 
 BITS = Dataset("bits", (np.random.default_rng(0).random((300, 200)) < 0.3).astype(np.uint8),
@@ -115,6 +119,8 @@ def test_recorded_is_who_was_drawn(recipe):
     seen = recorded_canaries(recipe)
     entry, n = seen.provenance, 100 + 2_504
     assert (entry["set"], entry["canaries"], entry["ordinary"]) == ("location", 100, 2_504)
+    assert entry["settings"] == settings("location", "plain")["target"]
+    assert (entry["copies"], entry["lose"]) == (command.COPIES, command.LOSE)
     assert seen.canaries.logits.shape == seen.twins.logits.shape == (command.MODELS, 100)
     assert seen.everyone.logits.shape == seen.everyone.included.shape == (command.MODELS, n)
     np.testing.assert_array_equal(seen.twins.included, seen.canaries.included)
@@ -194,6 +200,17 @@ def test_an_unknown_recipe_and_a_damaged_file_are_told(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "FILE", damaged)
     with pytest.raises(OSError, match="is damaged: its SHA-256 is not .*make canaries"):
         recorded_canaries()
+
+
+@pytest.mark.skipif(not Path(os.environ.get("MLLEAKS_DATA", "-"), "location.npz").exists(),
+                    reason="needs Location's records")
+@pytest.mark.parametrize("recipe", ["plain", "labels", "plain-twins"])
+def test_a_model_trained_today_says_what_was_recorded(recipe):
+    seen, kept = recorded_canaries(recipe), command.told(recipe, 4, command.one(recipe, 4))
+    assert seen.provenance["data"] == digest(command.planted().people)
+    asked = np.hstack([seen.canaries.logits, seen.twins.logits, seen.ordinary.logits])[4]
+    assert np.corrcoef(kept["logits"], asked)[0, 1] > 0.99
+    assert abs(kept["accuracy"] - seen.accuracy[4]) < 0.01
 
 
 # ---------------------------------------------------------------- the command

@@ -23,6 +23,7 @@ from tools.references import waiting_room
 NAME, MODELS = "location", 17
 CANARIES, HELD_OUT = 100, 500  # the ordinary records are two parts, as in the paper's experiments
 COPIES, LOSE = 64, 0.3
+DEFENDED = ("dropout", "stacking")  # those that have settings of their own
 RECIPES = ("plain", "early", "dropout", "stacking", "selena", "plain-twins", "selena-twins",
            "labels")
 
@@ -35,8 +36,7 @@ def planted() -> Planted:
 def recipe_of(recipe: str) -> dict:
     """Keywords of `train`: the book's own for the set, and the defense."""
     base = recipe.partition("-")[0]
-    defense = base if base in ("dropout", "stacking") else "plain"
-    how = settings(NAME, defense)["target"]
+    how = settings(NAME, base if base in DEFENDED else "plain")["target"]
     build = builder(how, SIZES[NAME])
     return {"build": selena(build) if base == "selena" else build,
             "epochs": how["epochs"], "batch_size": how["batch_size"]}
@@ -87,7 +87,9 @@ def told(recipe: str, k: int, model) -> dict[str, np.ndarray]:
 def main() -> None:
     data = digest(planted().people)
     shorter = {"early": {"epochs": stop()}}
-    room = waiting_room(FILE, {"data": data, "early": shorter})
+    how = {base: settings(NAME, base)["target"] for base in ("plain", *DEFENDED)}
+    room = waiting_room(FILE, {"data": data, "early": shorter, "settings": how,
+                               "copies": (COPIES, LOSE)})
     room.mkdir(exist_ok=True)
     arrays, recipes = {"included": np.packbits(halves(planted(), MODELS), axis=1)}, {}
     for recipe in RECIPES:
@@ -108,7 +110,8 @@ def main() -> None:
     with replacing(FILE) as part:
         np.savez_compressed(part, **arrays)
     put({"set": NAME, "canaries": CANARIES, "ordinary": 2 * SIZES[NAME], "models": MODELS,
-         "copies": COPIES, "recipes": recipes, "data": data, "command": "make canaries",
+         "copies": COPIES, "lose": LOSE, "settings": how["plain"], "recipes": recipes,
+         "data": data, "command": "make canaries",
          "sha256": sha256(FILE.read_bytes()), "versions": versions()}, PROVENANCE)
     shutil.rmtree(room)
 
