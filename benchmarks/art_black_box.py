@@ -3,7 +3,7 @@
 ART has no attack that compares a record with itself. Its documented way to a score for each record
 is that of Shokri et al. (2017): shadow models on records of the adversary's own, and a classifier
 that learns from their posteriors and labels what a member looks like. Boosted trees are better at
-that here than its random forest.
+that here than its random forest, and as good as its network, which takes three times as long.
 """
 
 from copy import deepcopy

@@ -5,10 +5,13 @@ attack model that learns from 64 of them. SACRO-ML and ART are optional, and lef
 missing; `benchmarks/requirements.txt` has them, and says how to install them.
 
 All ask the same targets: scikit-learn's network, of the paper's width, epochs and batches. Those
-two train scikit-learn's for their shadow models as well, the book Keras's. Each attack runs in a
-process of its own, on as many threads as the others. Its seconds go from a trained target to the
-scores of all records; what the process takes to import stands beside. Memory is the most it ever
-held.
+two train scikit-learn's for their shadow models as well, the book Keras's. For LiRA each model
+learns a random half of the very records asked about; ART's learn records of the adversary's own,
+and it compares no record with itself.
+
+Each attack runs in a process of its own, on as many threads as the others. Its seconds go from a
+trained target to the scores of all records; what the process takes to import stands beside. Memory
+is the most it ever held.
 
     python -m benchmarks.beside --targets 3 --threads 1
 """
@@ -24,12 +27,12 @@ from itertools import product
 import numpy as np
 from sklearn.neural_network import MLPClassifier
 
-from benchmarks.many import alone, peak_memory
+from benchmarks.many import BATCH, EPOCHS, alone, peak_memory
 from mlleaks_helpers.data import Dataset, DataUnavailable, deal, load
 from mlleaks_helpers.interval import Interval, mean_interval
 from mlleaks_helpers.metrics import auc, tpr_at_fpr
 
-EPOCHS, BATCH, RECORDS = 50, 100, 1_252
+RECORDS = 1_252
 RATE = 0.01
 OURS = "this book"
 WANTED = {("SACRO-ML", OURS): 4}  # times our seconds
