@@ -10,6 +10,7 @@ from mlleaks_helpers.attacks import lira
 from mlleaks_helpers.interval import mean_interval
 from mlleaks_helpers.metrics import auc, tpr_at_fpr
 from mlleaks_helpers.played import (
+    area,
     difference_interval,
     dropout_change,
     found,
@@ -57,9 +58,19 @@ def test_what_is_reached_is_asked_target_by_target():
     for name, attack in attacks.items():
         for row, (logits, member, others) in zip(rows[name], turns(kept, 4, 3), strict=True):
             scores = attack(logits, others)
-            assert row.tolist() == [auc(scores, member).value,
-                                    tpr_at_fpr(scores, member, 0.01).value]
+            assert row.tolist() == pytest.approx([auc(scores, member).value,
+                                                  tpr_at_fpr(scores, member, 0.01).value])
     assert len({*rows["LiRA"][:, 0]}) == 3 and len(reached(attacks, kept, 4)["loss"]) == 8
+
+
+@pytest.mark.parametrize("members, others, kinds", [(30, 1_000, 7), (999, 1_001, 50),
+                                                    (2_000, 1_099, 10**9), (500, 4_000, 1)])
+def test_what_is_found_without_an_interval_is_what_is_found_with_one(members, others, kinds):
+    rng = np.random.default_rng(0)
+    member = rng.permutation(np.arange(members + others) < members)
+    scores = rng.integers(kinds, size=len(member)) + (kinds > 1) * member
+    assert area(scores, member) == pytest.approx(auc(scores, member).value, abs=1e-12)
+    assert found(scores, member) == tpr_at_fpr(scores, member, 0.01).value
 
 
 def test_one_per_cent_of_few_is_not_resolved():

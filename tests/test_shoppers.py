@@ -24,6 +24,12 @@ def test_classes_are_numbered_from_0(k):
     assert np.unique(y).tolist() == list(range(k))
 
 
+@pytest.mark.parametrize("k", shoppers.CLASS_COUNTS)
+def test_the_classes_that_come_with_the_package_are_those_of_k_means(k):
+    """All of them where they were made; another machine's rounding may move a few."""
+    assert (shoppers.labels(k) == shoppers.grouped(k)).mean() > 0.999
+
+
 def test_shoppers_share_one_table_and_differ_in_classes():
     few, many = load("shoppers-2"), load("shoppers-100")
     assert (few.x == many.x).all()
