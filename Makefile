@@ -139,7 +139,7 @@ $(TESTED): $(READY)
 
 # --all: without it a warning stops only the first of two builds.
 _build/html/index.html: $(EXECUTED) $(STARTERS) $(SOLVED) $(COPIED) _build/notebooks/.made \
-		_build/needs.mk _config.yml _toc.yml $(wildcard book/_ext/*.py) tools/lessons.py \
+		_build/needs.mk _config.yml _toc.yml $(wildcard book/_ext/*.*) tools/lessons.py \
 		tools/plain.py tools/game.py $(READY)
 	@rm -rf $(@D)
 	$(BIN)/jupyter-book build _build/source --path-output . --config _config.yml \

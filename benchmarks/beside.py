@@ -10,8 +10,8 @@ learns a random half of the very records asked about; ART's learn records of the
 and it compares no record with itself.
 
 Each attack runs in a process of its own, on as many threads as the others. Its seconds go from a
-trained target to the scores of all records; what the process takes to import stands beside. Memory
-is the most it ever held.
+trained target to the scores of all records; what its tool takes to import, beyond NumPy and
+scikit-learn, stands beside. Memory is the most the process ever held.
 
     python -m benchmarks.beside --targets 3 --threads 1
 """

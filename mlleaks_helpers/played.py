@@ -13,6 +13,7 @@ from mlleaks_helpers.attacks.lira import lira
 from mlleaks_helpers.attacks.references import References
 from mlleaks_helpers.interval import Interval, around, fixed_sets_interval, mean_interval
 from mlleaks_helpers.metrics import resolves
+from mlleaks_helpers.observation import parted
 from mlleaks_helpers.recorded import over_seeds, recorded_references
 
 TARGETS = 8
@@ -51,17 +52,18 @@ def reached(attacks: dict, references: References, count: int,
 
 def area(scores, member) -> float:
     """The value of `auc`, whose interval costs twice as much again, and is not read here."""
-    ranks, members = stats.rankdata(scores), member.sum()
-    return (ranks[member].mean() - (members + 1) / 2) / (len(member) - members)
+    inside, outside = parted(scores, member)
+    ranks = stats.rankdata(np.concatenate([inside, outside]))[:len(inside)]
+    return (ranks.mean() - (len(inside) + 1) / 2) / len(outside)
 
 
 def found(scores, member) -> float:
     """The value of `tpr_at_fpr`, or NaN where that would be fewer than ten non-members."""
-    outside = scores[~member]
+    inside, outside = parted(scores, member)
     if not resolves(len(outside), RATE):
         return np.nan
     threshold = np.sort(outside)[-1 - int(len(outside) * RATE + 1e-9)]
-    return (scores[member] > threshold).mean()
+    return (inside > threshold).mean()
 
 
 def ratio_interval(above, below) -> Interval:

@@ -1,6 +1,7 @@
 """The benchmark beside other tools: what it says of measurements, and where a tool is missing."""
 
 import sys
+import time
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -12,10 +13,11 @@ from scipy import stats
 pytest.importorskip("resource", reason="the benchmarks measure memory as Unix does")
 
 from benchmarks import beside
+from benchmarks import book_lira as book
 from benchmarks.beside import OURS, Measured, case, compete, each, measure, over_targets, table
 from mlleaks_helpers.data import load
 from mlleaks_helpers.interval import Interval
-from mlleaks_helpers.metrics import auc
+from mlleaks_helpers.metrics import auc, tpr_at_fpr
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -139,10 +141,26 @@ def test_adversaries_own_records_are_others(small):
     assert len(set(rows)) == 400
 
 
-def test_references_find_members(small):
-    book = pytest.importorskip("benchmarks.book_lira")
+def test_an_attack_is_measured_against_the_targets_members(monkeypatch):
+    member = np.arange(2_000) < 1_000
+    scores = np.random.default_rng(0).normal(size=2_000) + 2 * member
+    tool = ModuleType("benchmarks.tool")
+    tool.scores = lambda *_: time.sleep(0.2) or scores
+    monkeypatch.setattr(beside, "case", lambda *_: SimpleNamespace(member=member))
+    monkeypatch.setattr(beside, "records", lambda: None)
+    monkeypatch.setitem(sys.modules, "benchmarks.tool", tool)
+    got = measure("tool", 3, 5, 1)
+    assert (got.auc, got.tpr) == (auc(scores, member), tpr_at_fpr(scores, member, 0.01))
+    assert got.seconds >= 0.19 > got.cpu
+
+
+def test_references_find_members(monkeypatch, small):
+    seen, really = [], book.train_many
+    monkeypatch.setattr(book, "train_many", lambda build, pool, included, **how: seen.append(
+        included) or really(build, pool, included, **how))
     one = case(0, small, size=100)
     scores = book.scores(one, 16, threads=1)
+    assert (seen[0].sum(axis=1) == 100).all() and np.ptp(seen[0].sum(axis=0)) > 4
     assert scores.shape == (200,) and auc(scores, one.member).low > 0.5
     assert not np.array_equal(scores, book.scores(one, 15, threads=1))
 

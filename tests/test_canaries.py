@@ -1,8 +1,5 @@
 """Canaries: who is planted, who is trained on whom, and what was recorded."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 from small import small_location
@@ -10,7 +7,7 @@ from small import small_location
 from mlleaks_helpers import canaries as module
 from mlleaks_helpers.attacks import flipped, lira, logit, robustness
 from mlleaks_helpers.canaries import Planted, halves, plant, recorded_canaries
-from mlleaks_helpers.data import Dataset, load
+from mlleaks_helpers.data import Dataset, cache, load
 from mlleaks_helpers.exposed import exposure
 from mlleaks_helpers.metrics import auc
 from mlleaks_helpers.models import Stack, keras
@@ -202,7 +199,7 @@ def test_an_unknown_recipe_and_a_damaged_file_are_told(tmp_path, monkeypatch):
         recorded_canaries()
 
 
-@pytest.mark.skipif(not Path(os.environ.get("MLLEAKS_DATA", "-"), "location.npz").exists(),
+@pytest.mark.skipif(not (cache.folder() / "location.npz").exists(),
                     reason="needs Location's records")
 @pytest.mark.parametrize("recipe", ["plain", "labels", "plain-twins"])
 def test_a_model_trained_today_says_what_was_recorded(recipe):

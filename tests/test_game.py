@@ -56,6 +56,7 @@ def test_the_rules_score_is_counted(played, told):
     ("[7]", "no rounds"), ("[]", "at least one round, got none"),
     ('[{"largest": 0.5, "member": true}]', "no rounds.*rule"),
     (JSON.replace("0.3,", "1.3,"), r"round 2 must .* got Round\(largest=1.3"),
+    (JSON.replace("0.3,", "-0.3,"), "round 2"), (JSON.replace("0.3,", '"0.3",'), "round 2"),
     (JSON.replace("0.97,", "NaN,"), "round 5"),
     (JSON.replace('"member": false, "rule": false', '"member": 0, "rule": false'), "round 2"),
     (JSON.replace('"member": false, "rule": false', '"member": false, "rule": null'), "round 2")])

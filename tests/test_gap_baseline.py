@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from mlleaks_helpers.paper import NAMES
+from mlleaks_helpers.paper import NAMES, titled
 from mlleaks_helpers.recorded import measured, over_seeds
 
 BOOK = Path(__file__).resolve().parent.parent / "book"
@@ -37,7 +37,9 @@ def table(page):
     exec(cells(page)["gap-table"].source, known)
     head, _, *rows = ([cell.strip() for cell in row.strip("|").split("|")]
                       for row in known["rows"])
-    return {tuple(row[:2]): dict(zip(head[2:], row[2:], strict=True)) for row in rows}
+    code = {titled(name): name for name in NAMES}
+    return {(code[name], recipe): dict(zip(head[2:], row, strict=True))
+            for name, recipe, *row in rows}
 
 
 def expected(page):

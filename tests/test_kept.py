@@ -54,6 +54,11 @@ def test_each_epoch_hands_over_the_model_that_so_many_epochs_make(build):
     assert np.abs(models[0](VOTES.x) - models[1](VOTES.x)).max() > 1e-3
 
 
+def test_each_epoch_must_be_something_to_call():
+    with pytest.raises(ValueError, match="each_epoch must be a function of a model, or None, got"):
+        train_numpy(mlp(4), VOTES, each_epoch=7)
+
+
 def test_each_epoch_shows_prepared_records():
     models = []
     last = train_numpy(mlp(8), COLUMNS, each_epoch=models.append, **ALL)

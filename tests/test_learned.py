@@ -125,14 +125,16 @@ def test_nothing_is_learned_from_the_target():
 def test_her_models_must_have_drawn_their_records_on_their_own(models, share):
     rng = np.random.default_rng(0)
     included = rng.permuted(np.arange(models)[:, None] < np.full(300, share), axis=0)
-    with pytest.raises(ValueError, match=f"every record in exactly {share} of {models} models"):
-        learned_ratio(np.zeros(300), References(rng.normal(size=included.shape), included))
-    included[0, 0] ^= True
-    learned_ratio(np.zeros(300), References(rng.normal(size=included.shape), included))
+    balanced = References(rng.normal(size=included.shape), included)
+    with pytest.raises(ValueError, match=f"in {share} or {share} of {models} models"):
+        learned_ratio(np.zeros(300), balanced)
+    target, _, others = balanced.without(0)
+    with pytest.raises(ValueError, match=f"in {share - 1} or {share} of {models - 1} models"):
+        learned_ratio(target, others)
 
 
 @pytest.mark.parametrize("included, target, message", [
-    ([[True, False]], [1.0, 1.0], "with another beside it"),
+    ([[True, False]], [1.0, 1.0], "must be two models or more, got 1"),
     ([[False, False]] * 3, [1.0, 1.0], "to learn from, got 0 and 6"),
     ([[True, True]] * 3, [1.0, 1.0], "to learn from, got 6 and 0"),
     ([[True, False]] * 3, [1.0], r"references' 2 records, got shape \(1,\)"),

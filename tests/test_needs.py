@@ -77,7 +77,8 @@ def make(root):
     """`make GOAL …` in the small book: what it did, in order of names, and its output."""
     for name in ("Makefile", "tools/needs.py", "tools/set_up.py", "tools/scoreboard.py",
                  "tools/preregistration.py", "tools/lessons.py", "tools/exercises.py",
-                 "tools/notebooks.py", "tools/plain.py", "tools/form.py", "tools/status.py",
+                 "tools/notebooks.py", "tools/plain.py", "tools/game.py", "tools/form.py",
+                 "tools/status.py",
                  "requirements.txt", "_config.yml", "_toc.yml"):
         (root / name).parent.mkdir(exist_ok=True)
         shutil.copy(REPOSITORY / name, root / name)

@@ -73,6 +73,15 @@ def test_what_is_found_without_an_interval_is_what_is_found_with_one(members, ot
     assert found(scores, member) == tpr_at_fpr(scores, member, 0.01).value
 
 
+@pytest.mark.parametrize("count", [area, found])
+def test_what_cannot_be_counted_is_refused(count):
+    member = np.arange(2_000) < 900
+    with pytest.raises(ValueError, match="finite"):
+        count(np.r_[np.nan, np.arange(1_999.0)], member)
+    with pytest.raises(ValueError, match="bool"):
+        count(np.arange(2_000.0), member.astype(int))
+
+
 def test_one_per_cent_of_few_is_not_resolved():
     member = np.arange(1_999) < 1_000
     assert np.isnan(found(np.arange(1_999.0), member))

@@ -13,7 +13,7 @@ import numpy as np
 from mlleaks_helpers.attacks import flipped, logit, right_answers, robustness
 from mlleaks_helpers.canaries import FILE, PROVENANCE, Planted, halves, plant
 from mlleaks_helpers.data import load
-from mlleaks_helpers.files import replacing, sha256
+from mlleaks_helpers.files import load_arrays, replacing, sha256
 from mlleaks_helpers.models import Trained, best_epochs, selena, train, train_numpy
 from tools.entries import digest, put, versions
 from tools.experiments import builder
@@ -100,7 +100,7 @@ def main() -> None:
                 kept = told(recipe, k, one(recipe, k, **options))
                 with replacing(path) as part:
                     np.savez(part, **kept)
-        models = [np.load(room / f"{recipe}-{k}.npz") for k in range(MODELS)]
+        models = [load_arrays(room / f"{recipe}-{k}.npz") for k in range(MODELS)]
         arrays[recipe] = np.array([model["logits"] for model in models], np.float16)
         if "part" in models[0]:
             arrays["part"] = np.array([model["part"] for model in models])

@@ -172,7 +172,10 @@ class Plain:
         return f"{asked}\n\n{details('Answers', PARAGRAPH.join(answers))}"
 
     def _play(self, argument, options, body):
-        played = rounds(self.number(argument))
+        try:
+            played = rounds(self.number(argument))
+        except ValueError as error:
+            raise ValueError(f"{self.page}: {error}") from error
         table = ["| record | largest posterior |", "|--:|--:|",
                  *(f"| {number} | {one.shown} |" for number, one in enumerate(played, 1))]
         answers = [f"{number}. {one.answer}" for number, one in enumerate(played, 1)]

@@ -24,14 +24,18 @@ def learned_ratio(target: np.ndarray, references: References) -> np.ndarray:
 
     Each reference must have drawn its records on its own: were every record in as many of them,
     the others that have it would tell the player's members, by their number. Raises ValueError
-    for a `balanced` design, for fewer than two references, for players who were trained on all of
-    the records or on none, and for a target that does not fit.
+    for a `balanced` design, or what one model less leaves of it, for fewer than two references,
+    for players who were trained on all of the records or on none, and for a target that does not
+    fit.
     """
-    if references.balanced:
-        raise ValueError("references have every record in exactly "
-                         f"{references.included[:, 0].sum()} of {len(references)} models, and "
-                         "trees would learn to count the others: draw each model's records on "
-                         "their own")
+    if len(references) < 2:
+        raise ValueError("references must be two models or more, got 1: each plays the target "
+                         "against the rest")
+    counts = references.included.sum(axis=0)
+    if 0 < counts.max() <= counts.min() + 1 and counts.min() < len(references):
+        raise ValueError(f"references have every record in {counts.min()} or {counts.max()} of "
+                         f"{len(references)} models, and trees would learn to count the others: "
+                         "draw each model's records on their own")
     asked = _beside(target, references)
     players = max(2, int(np.ceil(ENOUGH / len(asked))))
     seen, member = rehearse(_beside, references, players=players)

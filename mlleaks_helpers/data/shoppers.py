@@ -70,6 +70,9 @@ def grouped(k: int) -> np.ndarray:
 
 
 def store() -> None:
-    """Make the groups that come with the package anew."""
+    """Make the groups that come with the package anew:
+
+    python -c "from mlleaks_helpers.data import shoppers; shoppers.store()"
+    """
     with replacing(FILE) as part:
         np.savez_compressed(part, **{str(k): grouped(k).astype(np.uint8) for k in CLASS_COUNTS})

@@ -29,6 +29,8 @@ def train_numpy(build: Builder, dataset: Dataset, *, epochs: int = 50, batch_siz
     """
     needs_tensorflow("train_numpy")
     whole(1, epochs=epochs, batch_size=batch_size)
+    if not (each_epoch is None or callable(each_epoch)):
+        raise ValueError(f"each_epoch must be a function of a model, or None, got {each_epoch!r}")
     seed, = many._seeds([seed], 1)
     prepare, table = fit_prepare(many._seeded(dataset.prepare, seed), dataset.x)
     recipe = _recipe(build, dataset, table.shape[1:], epochs, batch_size)
